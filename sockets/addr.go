@@ -1,0 +1,94 @@
+package sockets
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// The networks that an Addr can name.
+const (
+	networkTCP  = "tcp"
+	networkUnix = "unix"
+)
+
+// maxUnixPath is the longest path that fits struct sockaddr_un with its terminating NUL (unix(7)).
+const maxUnixPath = 107
+
+// ErrAddress is in the chain of every error that Parse returns.
+var ErrAddress = errors.New("bad listen address")
+
+// Addr is one address to listen on, in the two words that package net takes.
+type Addr struct {
+	Network string // "tcp" or "unix"
+	Address string // "HOST:PORT" with a numeric port; or a path, or "@name" for an abstract socket
+}
+
+// Parse reads HOST:PORT, :PORT (loopback; a public address must be spelled out), unix:PATH or unix:@abstract.
+// Port 0 is allowed and means any free one. Host names are not looked up here.
+func Parse(text string) (Addr, error) {
+	if path, isUnix := strings.CutPrefix(text, "unix:"); isUnix {
+		return parseUnix(text, path)
+	}
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return Addr{}, fmt.Errorf("%w %q: want HOST:PORT, :PORT, unix:PATH or unix:@NAME", ErrAddress, text)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return Addr{}, fmt.Errorf("%w %q: port %q is not a number from 0 to 65535", ErrAddress, text, port)
+	}
+	if strings.ContainsAny(host, "/ *\x00") {
+		return Addr{}, fmt.Errorf("%w %q: host %q is neither a name nor an IP address", ErrAddress, text, host)
+	}
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	return Addr{Network: networkTCP, Address: net.JoinHostPort(host, port)}, nil
+}
+
+func parseUnix(text, path string) (Addr, error) {
+	switch {
+	case path == "" || path == "@":
+		return Addr{}, fmt.Errorf("%w %q: the socket has no name", ErrAddress, text)
+	case strings.ContainsRune(path, 0):
+		return Addr{}, fmt.Errorf("%w %q: NUL in the socket's name", ErrAddress, text)
+	case len(path) > maxUnixPath:
+		return Addr{}, fmt.Errorf("%w %q: the name has %d bytes, the kernel allows %d",
+			ErrAddress, text, len(path), maxUnixPath)
+	}
+	return Addr{Network: networkUnix, Address: path}, nil
+}
+
+// String gives the address in the form that Parse reads.
+func (a Addr) String() string {
+	if a.IsUnix() {
+		return "unix:" + a.Address
+	}
+	return a.Address
+}
+
+// IsUnix tells whether this is a unix-domain socket, with a path or abstract.
+func (a Addr) IsUnix() bool { return a.Network == networkUnix }
+
+// IsLoopback tells whether only this machine can reach the address. Unix sockets are; of host names only localhost is
+// taken to be, since any other may resolve to anything.
+func (a Addr) IsLoopback() bool {
+	if a.IsUnix() {
+		return true
+	}
+	host, _, err := net.SplitHostPort(a.Address)
+	if err != nil {
+		return false
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// hasFile tells whether the address is a name in the file system.
+func (a Addr) hasFile() bool { return a.IsUnix() && !strings.HasPrefix(a.Address, "@") }
