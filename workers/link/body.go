@@ -1,0 +1,140 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"penknife/gateway"
+)
+
+// body is the response body of one slot: what the worker puts into the window, until it is done.
+type body struct{ s *slot }
+
+// Read takes what is there, and blocks until there is something, the response ends or fails. It fails with
+// KindAppCut, KindWorkerDied or KindRequestTimeout when the body is incomplete.
+func (b *body) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	s := b.s
+	for {
+		n, err := s.readWindow(p)
+		if n > 0 || err != nil {
+			return n, err
+		}
+		<-s.wake
+	}
+}
+
+// readWindow answers 0, nil when the reader must wait.
+func (s *slot) readWindow(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	done := s.workerDone // before the counter: what is there after that is all
+	consumed, produced := s.respConsumed.Load(), s.respProduced.Load()
+	if produced-consumed > uint64(len(s.responseArea)) {
+		_, lane, _ := splitState(s.state.Load())
+		s.damaged(lane, fmt.Sprintf("response window: %d bytes produced, %d consumed", produced, consumed))
+		return 0, s.err
+	}
+	if produced != consumed {
+		n := copyFromRing(p, s.responseArea, consumed, produced)
+		s.respConsumed.Store(consumed + uint64(n))
+		if s.waiting.Load() != 0 && produced-consumed-uint64(n) <= uint64(len(s.responseArea)/2) {
+			s.tellWorker(0)
+		}
+		return n, nil
+	}
+	switch {
+	case s.err != nil:
+		return 0, s.err
+	case done && s.flags.Load()&flagCut != 0:
+		return 0, gateway.Errorf(gateway.KindAppCut, "the application ended its response early; see the log")
+	case done:
+		return 0, io.EOF
+	}
+	return 0, nil
+}
+
+// CloseWithError lets go of the response. With a reason, or before the end, the worker is told that nobody reads on.
+func (b *body) CloseWithError(error) {
+	s := b.s
+	s.mu.Lock()
+	s.frontDone = true
+	s.tellWorker(1)
+	release := s.settle()
+	s.mu.Unlock()
+	if release != nil {
+		release.Release()
+	}
+}
+
+// copyFromRing copies from a byte ring whose length is a power of two.
+func copyFromRing(dst, ring []byte, from, to uint64) int {
+	want := min(uint64(len(dst)), to-from)
+	start := from & uint64(len(ring)-1)
+	n := copy(dst[:want], ring[start:])
+	n += copy(dst[n:want], ring)
+	return n
+}
+
+// refill moves the request body from the spool into the window while there is room. One runs at a time; it holds
+// no lock while it reads, and only it writes the free part of the window.
+func (s *slot) refill() {
+	for {
+		s.mu.Lock()
+		piece, ok := s.nextPiece()
+		if !ok {
+			s.refilling = false
+			d := delivery{release: s.settle()}
+			s.mu.Unlock()
+			d.run()
+			return
+		}
+		spool, at := s.spool, s.sent
+		s.mu.Unlock()
+
+		_, err := readFullAt(spool, piece, at)
+
+		s.mu.Lock()
+		var d delivery
+		if err != nil {
+			s.sent = spool.Size() // ends the loop
+			d = s.fail(&gateway.Error{Kind: gateway.KindInternal, Reason: "read back the spooled request body", Err: err})
+		} else {
+			s.sent += int64(len(piece))
+			s.reqProduced.Store(uint64(s.sent))
+			s.tellWorker(0)
+		}
+		s.mu.Unlock()
+		d.run()
+	}
+}
+
+// nextPiece is the contiguous free part of the request window that the next bytes of the spool go to.
+func (s *slot) nextPiece() ([]byte, bool) {
+	if s.workerDone || s.sent >= s.spool.Size() {
+		return nil, false
+	}
+	size := uint64(len(s.window))
+	produced, consumed := uint64(s.sent), s.reqConsumed.Load()
+	if consumed > produced || produced-consumed >= size {
+		return nil, false
+	}
+	start := produced & (size - 1)
+	room := min(size-(produced-consumed), size-start, uint64(s.spool.Size()-s.sent))
+	return s.window[start : start+room], true
+}
+
+// readFullAt reads exactly len(p) bytes.
+func readFullAt(r io.ReaderAt, p []byte, at int64) (int, error) {
+	n, err := r.ReadAt(p, at)
+	if n == len(p) {
+		return n, nil
+	}
+	if err == nil || errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}

@@ -1,0 +1,81 @@
+package link
+
+import (
+	"os"
+
+	"penknife/gateway"
+)
+
+// WorkerStarting makes a worker index fit for a new process. Call it before that process may touch the memory.
+func (q *Queue) WorkerStarting(worker int) { q.ring.resetWorker(worker) }
+
+// StopWorker asks a worker to leave after the requests that it holds. It takes no new one, and its process exits.
+func (q *Queue) StopWorker(worker int) { q.ring.stopWorker(worker) }
+
+// WorkerDied tells that the worker's process is gone: answers that it completed are delivered, the requests that
+// it held get KindWorkerDied with the cause. It returns their number. A waiting request is passed to another lane.
+func (q *Queue) WorkerDied(worker int, cause string) (lost int) {
+	for i := range q.slots {
+		s := &q.slots[i]
+		if !q.holds(worker, s) {
+			continue
+		}
+		if s.end(gateway.Errorf(gateway.KindWorkerDied, "worker died: %s", cause)) {
+			lost++
+		}
+	}
+	q.ring.resetWorker(worker)
+	if !q.ring.empty() {
+		q.ring.wakeOne() // the lane that Go woke for it may have been one of the dead
+	}
+	return lost
+}
+
+// Busy is the number of requests that a worker holds.
+func (q *Queue) Busy(worker int) (n int) {
+	for i := range q.slots {
+		s := &q.slots[i]
+		if _, _, state := splitState(s.state.Load()); state == stateClaimed && q.holds(worker, s) {
+			n++
+		}
+	}
+	return n
+}
+
+func (q *Queue) holds(worker int, s *slot) bool {
+	_, lane, state := splitState(s.state.Load())
+	return (state == stateClaimed || state == stateDone) && lane >= 0 && lane%q.mem.workers == worker
+}
+
+// end settles an exchange whose worker will not touch the slot again, and tells whether it failed by that.
+func (s *slot) end(err error) (failed bool) {
+	s.mu.Lock()
+	if s.step == stepIdle {
+		s.mu.Unlock()
+		return false
+	}
+	d := s.advance() // an answer that is complete in memory still counts
+	if s.step == stepWaiting || s.step == stepAnswered && !s.workerDone {
+		failed = true
+		s.workerDone = true
+		d = d.and(s.fail(err))
+	}
+	s.workerDone = true
+	d = d.and(delivery{release: s.settle()})
+	s.mu.Unlock()
+	d.run()
+	return failed
+}
+
+// ReceiveFile takes the descriptor that a worker sent for the response in a slot. The queue owns f.
+func (q *Queue) ReceiveFile(worker int, slot, position uint32, f *os.File) {
+	if int(slot) >= len(q.slots) || !q.holds(worker, &q.slots[slot]) {
+		f.Close()
+		return
+	}
+	s := &q.slots[slot]
+	s.mu.Lock()
+	d := s.receiveFile(position, f)
+	s.mu.Unlock()
+	d.run()
+}

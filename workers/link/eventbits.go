@@ -1,0 +1,80 @@
+package link
+
+import (
+	"math/bits"
+	"os"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// eventBits is the way back: one bit a slot, set by workers, fetched by the event reader.
+type eventBits struct {
+	mem    *memory
+	asleep *atomic.Uint32
+	event  *os.File // eventfd in the Go poller; never read: each write is an edge
+}
+
+func newEventBits(m *memory) (*eventBits, error) {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return nil, os.NewSyscallError("eventfd", err)
+	}
+	return &eventBits{mem: m, asleep: m.u32(hGoAsleep), event: os.NewFile(uintptr(fd), "penknife-events")}, nil
+}
+
+// fetch calls handle for every slot whose bit is set, and tells whether there was one.
+func (e *eventBits) fetch(handle func(slot int)) bool {
+	found := false
+	for s := range e.mem.summaryWords {
+		summary := e.mem.u64(e.mem.offEvents + s*8)
+		if summary.Load() == 0 {
+			continue
+		}
+		for words := summary.Swap(0); words != 0; words &= words - 1 {
+			word := s*64 + bits.TrailingZeros64(words)
+			if word >= e.mem.eventWords {
+				break // scribbled
+			}
+			offset := e.mem.offEvents + (e.mem.summaryWords+word)*8
+			for slots := e.mem.u64(offset).Swap(0); slots != 0; slots &= slots - 1 {
+				slot := word*64 + bits.TrailingZeros64(slots)
+				if slot < e.mem.slots {
+					found = true
+					handle(slot)
+				}
+			}
+		}
+	}
+	return found
+}
+
+func (e *eventBits) any() bool {
+	for s := range e.mem.summaryWords {
+		if e.mem.u64(e.mem.offEvents+s*8).Load() != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// wait blocks in the poller until a worker wrote the eventfd, or returns at once when a bit is set. It fails only
+// when the eventfd was closed. The announcement must come after the poller was armed (inside the callback's first
+// call), or an edge between the two would be lost; the eventfd is never read, which saves two system calls a wake.
+func (e *eventBits) wait() error {
+	raw, err := e.event.SyscallConn()
+	if err != nil {
+		return err
+	}
+	waited := false
+	err = raw.Read(func(uintptr) bool {
+		if waited {
+			return true
+		}
+		waited = true
+		e.asleep.Store(1)
+		return e.any()
+	})
+	e.asleep.Store(0)
+	return err
+}

@@ -1,0 +1,135 @@
+package link
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"time"
+
+	"penknife/gateway"
+)
+
+// advance looks at what the worker did to the slot. It runs for every event and whenever something else may have
+// changed the picture; it must be called with the lock held.
+func (s *slot) advance() delivery {
+	if s.step == stepIdle {
+		return delivery{}
+	}
+	position, lane, state := splitState(s.state.Load())
+	if position != s.position || state < stateQueued || state > stateCancelled {
+		return s.damaged(lane, "the state word of a slot in use was overwritten")
+	}
+	if state == stateDone {
+		s.workerDone = true
+	}
+	var d delivery
+	switch s.step {
+	case stepWaiting:
+		d = s.advanceWaiting(lane)
+	case stepAnswered:
+		s.signal()
+	}
+	if s.spool != nil && s.sent < s.spool.Size() && !s.workerDone && !s.refilling {
+		s.refilling = true
+		go s.refill() // ends when the window is full or the body is sent
+	}
+	return d.and(delivery{release: s.settle()})
+}
+
+func (s *slot) advanceWaiting(lane int) delivery {
+	switch s.phase.Load() {
+	case phaseHead:
+		if s.flags.Load()&flagFile != 0 && s.file == nil {
+			return delivery{} // the descriptor is on its way through the control socket
+		}
+		if err := s.takeHead(); err != nil {
+			return s.damaged(lane, err.Error())
+		}
+		return s.answered()
+	case phaseError:
+		return s.fail(gateway.Errorf(gateway.KindApp, "the application raised an exception; see the log"))
+	}
+	if s.workerDone {
+		return s.damaged(lane, "a slot was done without an answer")
+	}
+	return delivery{}
+}
+
+// damaged ends an exchange whose memory cannot be believed. The worker is reported and its death settles the slot;
+// when it is unknown who did it, the slot itself is given up for good.
+func (s *slot) damaged(lane int, reason string) delivery {
+	worker := -1
+	if lane >= 0 && lane < s.q.mem.workers*s.q.mem.threads {
+		worker = lane % s.q.mem.workers
+	}
+	if s.q.opts.Hostile != nil {
+		s.q.opts.Hostile(worker, reason)
+	}
+	return s.fail(gateway.Errorf(gateway.KindWorkerDied, "the worker damaged the queue: %s", reason))
+}
+
+// takeHead copies the head out of shared memory, checks it and builds the response.
+func (s *slot) takeHead() error {
+	status, flags := int(s.status.Load()), s.flags.Load()
+	reasonLen, headLen := int(s.reasonLen.Load()), int(s.headLen.Load())
+	length := int64(s.respLen.Load())
+	if status < 200 || status > 999 || length < -1 || headLen > len(s.headArea) || reasonLen > headLen {
+		return fmt.Errorf("impossible response head: status %d, length %d, %d of %d bytes reason",
+			status, length, reasonLen, headLen)
+	}
+	s.headCopy = append(s.headCopy[:0], s.headArea[:headLen]...)
+	reason, fields := s.headCopy[:reasonLen:reasonLen], s.headCopy[reasonLen:]
+	if err := checkFields(reason, fields); err != nil {
+		return err
+	}
+	s.response = gateway.Response{Status: status, Reason: reason, Fields: fields, Length: length, Body: &s.body}
+	if flags&flagFile != 0 {
+		s.response.File, s.response.Offset = s.file, int64(s.fileOffset.Load())
+		if s.response.Offset < 0 || length < 0 {
+			return fmt.Errorf("impossible file response: offset %d, length %d", s.response.Offset, length)
+		}
+		return nil
+	}
+	if s.workerDone && flags&flagCut == 0 {
+		produced := s.respProduced.Load()
+		if produced > uint64(len(s.responseArea)) || s.respConsumed.Load() != 0 {
+			return nil // went round the window: the reader takes it piece by piece
+		}
+		s.response.Whole = s.responseArea[:produced:produced]
+	}
+	return nil
+}
+
+// checkFields makes sure that what goes to front ends is lines of "name: value" and nothing that ends a line early.
+// The accelerator checks tokens and values; this guards against a worker that scribbles.
+func checkFields(reason, fields []byte) error {
+	if bytes.ContainsAny(reason, "\r\n\x00") {
+		return fmt.Errorf("line break in the reason phrase")
+	}
+	for len(fields) > 0 {
+		end := bytes.IndexByte(fields, '\n')
+		if end < 3 || fields[end-1] != '\r' {
+			return fmt.Errorf("response field without line end")
+		}
+		line := fields[:end-1]
+		if bytes.IndexByte(line, ':') < 1 || bytes.IndexByte(line, '\r') >= 0 || bytes.IndexByte(line, 0) >= 0 {
+			return fmt.Errorf("malformed response field")
+		}
+		fields = fields[end+1:]
+	}
+	return nil
+}
+
+// receiveFile takes the descriptor that belongs to the current exchange.
+func (s *slot) receiveFile(position uint32, f *os.File) delivery {
+	if s.step != stepWaiting || s.position != position || s.file != nil {
+		f.Close() // late: the exchange has ended
+		return delivery{}
+	}
+	s.file = f
+	return s.advance()
+}
+
+func (s *slot) overdue(now time.Time) Overdue {
+	return Overdue{RequestID: s.id, Method: string(s.method), Target: string(s.target), Age: now.Sub(s.watch.since)}
+}

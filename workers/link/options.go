@@ -1,0 +1,51 @@
+package link
+
+import (
+	"io"
+	"log/slog"
+	"time"
+)
+
+// Options says how large a queue is and whom it tells about trouble.
+type Options struct {
+	Slots   int // requests in flight or waiting: more get KindOverloaded
+	Workers int // worker indexes that may exist at once: processes and their replacements
+	Threads int // lanes of each worker
+
+	MaxVars        int // bytes; a longer var block gets KindHeadTooLarge
+	ResponseBuffer int // bytes of response that wait for a slow client before the worker does; rounded up to 2^n
+
+	QueueTimeout   time.Duration // from submission to claim: KindQueueTimeout; 0 is none
+	RequestTimeout time.Duration // from claim to head, and then between two blocks: KindRequestTimeout; 0 is none
+	Spin           int           // looks at the ring before a lane sleeps; negative: none, 0: the default
+
+	Log *slog.Logger
+
+	// Overdue is called once for a request that passed RequestTimeout, after its client was answered. Hostile is
+	// called when a worker wrote nonsense into the memory (worker is -1 when it is unknown which): its process
+	// must be killed. Both come from the queue's own goroutines and must not block.
+	Overdue func(worker int, o Overdue)
+	Hostile func(worker int, reason string)
+}
+
+// Overdue describes a request that the application did not answer in time.
+type Overdue struct {
+	RequestID      uint64
+	Method, Target string
+	Age            time.Duration
+}
+
+// Spool is a request body that was received completely. ReadAt must not block for the client. The queue calls
+// Release exactly once, when the request is over or was refused.
+type Spool interface {
+	io.ReaderAt
+	Size() int64
+	Release()
+}
+
+const (
+	defaultSpin  = 100
+	scanInterval = 100 * time.Millisecond
+	// scanLinger is how many idle scans pass before the scanner sleeps for good.
+	scanLinger = 20
+)

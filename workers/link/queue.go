@@ -1,0 +1,231 @@
+package link
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"penknife/gateway"
+)
+
+// Queue is the link to the workers of one generation.
+type Queue struct {
+	opts   Options
+	mem    *memory
+	ring   *ring
+	events *eventBits
+	slots  []slot
+
+	freeMu  sync.Mutex
+	free    []int32         // stack: the slot used last is used next, so that few pages are touched
+	drained []chan struct{} // closed when every slot is free
+
+	scanning atomic.Bool
+	scanKick chan struct{}
+	stopped  chan struct{}
+	wg       sync.WaitGroup
+}
+
+// New makes a queue: sealed shared memory and an eventfd. It starts nothing.
+func New(o Options) (*Queue, error) {
+	g, err := newGeometry(o)
+	if err != nil {
+		return nil, err
+	}
+	mem, err := newMemory(g, spinLimit(o.Spin))
+	if err != nil {
+		return nil, err
+	}
+	events, err := newEventBits(mem)
+	if err != nil {
+		mem.close()
+		return nil, err
+	}
+	q := &Queue{
+		opts: o, mem: mem, ring: newRing(mem), events: events,
+		slots: make([]slot, g.slots), free: make([]int32, 0, g.slots),
+		scanKick: make(chan struct{}, 1), stopped: make(chan struct{}),
+	}
+	for i := g.slots - 1; i >= 0; i-- {
+		s := &q.slots[i]
+		s.shared, s.q, s.index, s.step = newShared(mem, i), q, i, stepIdle
+		s.wake = make(chan struct{}, 1)
+		s.body.s = s
+		q.free = append(q.free, int32(i))
+	}
+	return q, nil
+}
+
+// spinLimit turns spinning off on one CPU, where it only delays the peer that is waited for.
+func spinLimit(asked int) int {
+	switch {
+	case asked < 0 || runtime.NumCPU() == 1:
+		return 0
+	case asked == 0:
+		return defaultSpin
+	}
+	return asked
+}
+
+// Start starts the event reader and the scanner; Shutdown stops them.
+func (q *Queue) Start() {
+	q.wg.Go(q.readEvents) // ends when Shutdown closes the eventfd
+	q.wg.Go(q.scan)       // ends when Shutdown closes stopped
+}
+
+// Files gives the memory and the eventfd for workers to inherit. The queue keeps ownership.
+func (q *Queue) Files() (memory, event *os.File) { return q.mem.file, q.events.event }
+
+// Serve puts the request into the queue and waits for the head of its answer; with req.Later set it returns
+// gateway.ErrPending instead. body is the complete request body or nil; Serve owns it from now on. The response's
+// body must be closed. Errors are *gateway.Error: KindOverloaded, KindHeadTooLarge, KindQueueTimeout,
+// KindRequestTimeout, KindApp, KindWorkerDied, KindUnavailable, KindInternal.
+func (q *Queue) Serve(req *gateway.Request, body Spool) (*gateway.Response, error) {
+	s, err := q.submit(req, body)
+	if err != nil {
+		if body != nil {
+			body.Release()
+		}
+		return nil, err
+	}
+	if req.Later != nil {
+		return nil, gateway.ErrPending
+	}
+	return s.await()
+}
+
+func (q *Queue) submit(req *gateway.Request, body Spool) (*slot, error) {
+	s := q.takeFree()
+	if s == nil {
+		return nil, gateway.Errorf(gateway.KindOverloaded, "all %d places of the queue are taken (workers.queue)", len(q.slots))
+	}
+	s.mu.Lock()
+	if err := s.load(req, body); err != nil {
+		q.putFree(s)
+		s.mu.Unlock()
+		return nil, err
+	}
+	s.step = stepWaiting
+	position, ok := q.ring.push(uint32(s.index), s.state)
+	s.position = position
+	if !ok {
+		s.step = stepIdle
+		q.putFree(s)
+		s.mu.Unlock()
+		return nil, gateway.Errorf(gateway.KindOverloaded, "the queue's ring is full (workers.queue)")
+	}
+	s.mu.Unlock()
+	q.ring.wakeOne()
+	if !q.scanning.Load() {
+		q.startScan()
+	}
+	return s, nil
+}
+
+// await waits for the head. The wake channel may hold a signal of an earlier exchange: the step decides.
+func (s *slot) await() (*gateway.Response, error) {
+	for {
+		<-s.wake
+		s.mu.Lock()
+		switch s.step {
+		case stepAnswered:
+			s.mu.Unlock()
+			return &s.response, nil
+		case stepFailed:
+			err := s.err
+			s.frontDone = true
+			d := delivery{release: s.settle()}
+			s.mu.Unlock()
+			d.run()
+			return nil, err
+		}
+		s.mu.Unlock()
+	}
+}
+
+func (q *Queue) takeFree() *slot {
+	q.freeMu.Lock()
+	defer q.freeMu.Unlock()
+	last := len(q.free) - 1
+	if last < 0 {
+		return nil
+	}
+	index := q.free[last]
+	q.free = q.free[:last]
+	return &q.slots[index]
+}
+
+func (q *Queue) putFree(s *slot) {
+	q.freeMu.Lock()
+	defer q.freeMu.Unlock()
+	q.free = append(q.free, int32(s.index))
+	if len(q.free) < len(q.slots) {
+		return
+	}
+	for _, waiter := range q.drained {
+		close(waiter)
+	}
+	q.drained = nil
+}
+
+// readEvents is the event reader.
+func (q *Queue) readEvents() {
+	for {
+		for q.events.fetch(q.handle) {
+		}
+		if q.events.wait() != nil {
+			return
+		}
+	}
+}
+
+func (q *Queue) handle(index int) {
+	s := &q.slots[index]
+	s.mu.Lock()
+	d := s.advance()
+	s.mu.Unlock()
+	d.run()
+}
+
+// InFlight is the number of requests that wait or run.
+func (q *Queue) InFlight() int {
+	q.freeMu.Lock()
+	defer q.freeMu.Unlock()
+	return len(q.slots) - len(q.free)
+}
+
+// Drain waits until no request is in flight, or for ctx. It does not keep new ones out.
+func (q *Queue) Drain(ctx context.Context) error {
+	q.freeMu.Lock()
+	if len(q.free) == len(q.slots) {
+		q.freeMu.Unlock()
+		return nil
+	}
+	done := make(chan struct{})
+	q.drained = append(q.drained, done)
+	q.freeMu.Unlock()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Shutdown ends what is left with KindUnavailable, stops the goroutines and releases the memory. Every worker
+// process must be gone. It waits for front ends to let go of their responses until ctx ends; if they have not, the
+// memory stays mapped, since their bodies point into it.
+func (q *Queue) Shutdown(ctx context.Context) error {
+	close(q.stopped)
+	for i := range q.slots {
+		q.slots[i].end(gateway.Errorf(gateway.KindUnavailable, "the server is stopping"))
+	}
+	q.events.event.Close()
+	q.wg.Wait()
+	if err := q.Drain(ctx); err != nil {
+		return err
+	}
+	return q.mem.close()
+}

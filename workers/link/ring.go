@@ -1,0 +1,119 @@
+package link
+
+import (
+	"math/bits"
+	"sync"
+	"sync/atomic"
+)
+
+// ring is the list of slots that wait for a lane, and the lanes that wait for a slot. Go fills it, lanes claim.
+type ring struct {
+	mem        *memory
+	mask       uint64
+	head, tail *atomic.Uint64
+	submit     sync.Mutex // guards tail and the cell that it points to
+}
+
+func newRing(m *memory) *ring {
+	return &ring{mem: m, mask: uint64(m.ringSize - 1), head: m.u64(hRingHead), tail: m.u64(hRingTail)}
+}
+
+func (r *ring) cell(position uint64) *atomic.Uint64 {
+	return r.mem.u64(r.mem.offRing + int(position&r.mask)*8)
+}
+
+// push publishes a slot and gives its position. It answers false when the ring is full even after cells whose slots
+// no longer wait were skipped; with two cells a slot that takes as many cancelled requests as there are slots.
+func (r *ring) push(slot uint32, state *atomic.Uint64) (uint32, bool) {
+	r.submit.Lock()
+	defer r.submit.Unlock()
+	position := r.tail.Load()
+	if position-r.head.Load() > r.mask {
+		r.skipDead()
+		if position-r.head.Load() > r.mask {
+			return 0, false
+		}
+	}
+	state.Store(stateWord(uint32(position), -1, stateQueued))
+	r.cell(position).Store(ringEntry(position, slot))
+	r.tail.Store(position + 1)
+	return uint32(position), true
+}
+
+// skipDead advances the head over cells whose slots were claimed or cancelled.
+func (r *ring) skipDead() {
+	for head := r.head.Load(); head != r.tail.Load(); head = r.head.Load() {
+		slot := uint32(r.cell(head).Load())
+		if int(slot) < r.mem.slots {
+			state := r.mem.u64(r.mem.offSlots + int(slot)*slotSize + sState).Load()
+			if state == stateWord(uint32(head), -1, stateQueued) {
+				return
+			}
+		}
+		r.head.CompareAndSwap(head, head+1)
+	}
+}
+
+// empty tells whether no slot waits.
+func (r *ring) empty() bool { return r.head.Load() == r.tail.Load() }
+
+// wakeOne wakes a lane that announced sleep, if there is one: of an otherwise idle worker if possible, and among
+// those the lowest, so that the working set stays small.
+func (r *ring) wakeOne() {
+	for word := range idleWords {
+		idle := r.mem.u64(hIdle + word*8)
+		for {
+			set := idle.Load()
+			if set == 0 {
+				break
+			}
+			bit := r.bestIdle(word, set)
+			if idle.CompareAndSwap(set, set&^(1<<bit)) {
+				r.wakeLane(word*64 + bit)
+				return
+			}
+		}
+	}
+}
+
+func (r *ring) bestIdle(word int, set uint64) int {
+	first := bits.TrailingZeros64(set)
+	if r.mem.threads == 1 {
+		return first
+	}
+	for rest := set; rest != 0; rest &= rest - 1 {
+		bit := bits.TrailingZeros64(rest)
+		worker := (word*64 + bit) % r.mem.workers
+		if r.mem.u32(r.mem.worker(worker)+wRunning).Load() == 0 {
+			return bit
+		}
+	}
+	return first
+}
+
+func (r *ring) wakeLane(lane int) {
+	if lane >= r.mem.workers*r.mem.threads {
+		return // a bit that no lane owns: scribbled
+	}
+	word := r.mem.u32(r.mem.lane(lane) + lWake)
+	word.Store(1)
+	futexWake(word)
+}
+
+// resetWorker makes the lanes and the record of a worker index fit for a new process.
+func (r *ring) resetWorker(worker int) {
+	r.mem.u32(r.mem.worker(worker) + wStop).Store(0)
+	r.mem.u32(r.mem.worker(worker) + wRunning).Store(0)
+	for lane := worker; lane < r.mem.workers*r.mem.threads; lane += r.mem.workers {
+		r.mem.u64(hIdle + lane/64*8).And(^(uint64(1) << (lane % 64)))
+		r.mem.u32(r.mem.lane(lane) + lWake).Store(0)
+	}
+}
+
+// stopWorker asks a worker to leave and wakes its lanes so that they see it.
+func (r *ring) stopWorker(worker int) {
+	r.mem.u32(r.mem.worker(worker) + wStop).Store(1)
+	for lane := worker; lane < r.mem.workers*r.mem.threads; lane += r.mem.workers {
+		r.wakeLane(lane)
+	}
+}

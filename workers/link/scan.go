@@ -1,0 +1,116 @@
+package link
+
+import (
+	"time"
+
+	"penknife/gateway"
+)
+
+// startScan wakes the scanner: there is something to watch.
+func (q *Queue) startScan() {
+	if q.scanning.CompareAndSwap(false, true) {
+		select {
+		case q.scanKick <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// scan enforces the time limits by looking at every slot now and then, so that a request needs no timer and an idle
+// server no wake-ups. Limits are exact to one interval.
+func (q *Queue) scan() {
+	for {
+		select {
+		case <-q.stopped:
+			return
+		case <-q.scanKick:
+		}
+		if !q.scanWhileBusy() {
+			return
+		}
+	}
+}
+
+func (q *Queue) scanWhileBusy() bool {
+	ticker := time.NewTicker(scanInterval)
+	defer ticker.Stop()
+	for idle := 0; idle < scanLinger; idle++ {
+		select {
+		case <-q.stopped:
+			return false
+		case now := <-ticker.C:
+			if q.InFlight() > 0 {
+				idle = -1
+				q.scanOnce(now)
+			}
+		}
+	}
+	q.scanning.Store(false)
+	if q.InFlight() > 0 {
+		q.startScan() // one came between the last look and the flag
+	}
+	return true
+}
+
+func (q *Queue) scanOnce(now time.Time) {
+	for i := range q.slots {
+		s := &q.slots[i]
+		s.mu.Lock()
+		d, overdue := s.check(now)
+		s.mu.Unlock()
+		d.run()
+		if overdue != nil && q.opts.Overdue != nil {
+			q.opts.Overdue(overdue.worker, overdue.record)
+		}
+	}
+}
+
+type overdueCall struct {
+	worker int
+	record Overdue
+}
+
+// check looks at one slot's age.
+func (s *slot) check(now time.Time) (delivery, *overdueCall) {
+	if s.step == stepIdle || s.workerDone {
+		return delivery{}, nil
+	}
+	_, lane, state := splitState(s.state.Load())
+	if s.progressed(state, now) {
+		return delivery{}, nil
+	}
+	age := now.Sub(s.watch.since)
+	o := &s.q.opts
+	switch {
+	case state == stateQueued && o.QueueTimeout > 0 && age >= o.QueueTimeout:
+		return s.cancel(gateway.Errorf(gateway.KindQueueTimeout, "no worker was free within %s (workers.queue_timeout)", o.QueueTimeout)), nil
+	case state == stateClaimed && o.RequestTimeout > 0 && age >= o.RequestTimeout && !s.watch.overdue:
+		s.watch.overdue = true
+		err := gateway.Errorf(gateway.KindRequestTimeout, "the application took longer than %s (workers.request_timeout)", o.RequestTimeout)
+		return s.fail(err), &overdueCall{lane % s.q.mem.workers, s.overdue(now)}
+	}
+	return delivery{}, nil
+}
+
+// progressed tells whether the slot moved on since the last look. A response that waits for its client is not the
+// application's fault and counts as progress.
+func (s *slot) progressed(state uint64, now time.Time) bool {
+	produced, claimed := s.respProduced.Load(), state == stateClaimed
+	clientIsSlow := s.step == stepAnswered && produced != s.respConsumed.Load()
+	if !s.watch.since.IsZero() && claimed == s.watch.claimed && produced == s.watch.produced && !clientIsSlow {
+		return false
+	}
+	s.watch.since, s.watch.claimed, s.watch.produced = now, claimed, produced
+	return true
+}
+
+// cancel takes a request back that no lane has claimed; if one just did, nothing happens.
+func (s *slot) cancel(err error) delivery {
+	queued := stateWord(s.position, -1, stateQueued)
+	if !s.state.CompareAndSwap(queued, stateWord(s.position, -1, stateCancelled)) {
+		return delivery{}
+	}
+	s.workerDone = true
+	d := s.fail(err)
+	return d.and(delivery{release: s.settle()})
+}
