@@ -1,0 +1,80 @@
+# penknife. `make help` lists the targets.
+
+GO        ?= go
+PYTHON    ?= python3
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS   := -s -w -X main.version=$(VERSION)
+FUZZTIME  ?= 10s
+BENCHTIME ?= 1s
+VENV      := .venv-test
+# Packages without the end-to-end tests, which drive the built binary.
+UNITS      = $(shell $(GO) list ./... | grep -v '/internal/e2e$$')
+
+.DEFAULT_GOAL := help
+.PHONY: help run test build check race fuzz bench lint gen dist clean accel deps venv
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+# Gives the target accel: python/dist, the accelerator and the package that the binary embeds.
+include python/accel.mk
+
+build: accel ## build bin/penknife
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/penknife ./cmd/penknife
+
+run: build ## build and run the demo application on http://127.0.0.1:8000
+	@mkdir -p run
+	@echo
+	@echo "  in a browser:   http://127.0.0.1:8000/"
+	@echo "  with curl:      curl -i http://127.0.0.1:8000/"
+	@echo "  with nginx:     uwsgi_pass unix:$(CURDIR)/run/penknife.sock; (examples/nginx)"
+	@echo "  stop it:        Ctrl-C"
+	@echo
+	exec bin/penknife serve demo:application --chdir examples/demo \
+		--http 127.0.0.1:8000 --uwsgi unix:$(CURDIR)/run/penknife.sock --processes 2
+
+test: deps build venv lint ## install what the tests need, then run all of them
+	$(GO) test -shuffle=on ./...
+
+check: build lint ## what is fast: build, lint, the tests without the end-to-end ones
+	$(GO) test -shuffle=on $(UNITS)
+
+race: accel ## the tests without the end-to-end ones, under the race detector
+	$(GO) test -race -shuffle=on $(UNITS)
+
+fuzz: accel ## run every fuzz target for FUZZTIME each
+	@set -eu; for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "== $$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+bench: accel ## run the Go benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(UNITS)
+
+lint: accel ## gofmt, go vet, and that it compiles for arm64
+	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs -r gofmt -l); \
+	if [ -n "$$unformatted" ]; then echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	GOARCH=arm64 CGO_ENABLED=0 $(GO) vet ./...
+
+gen: build ## regenerate what is generated from the code
+	$(GO) generate ./...
+
+dist: build ## pack the binary into dist/
+	@mkdir -p dist
+	tar -C bin -czf dist/penknife-$(VERSION)-linux-$$($(GO) env GOARCH).tar.gz penknife
+	cd dist && sha256sum *.tar.gz > SHA256SUMS
+
+deps: # the servers and clients that the tests start, by apt-get when they are missing
+	@internal/testkit/install-debs.sh
+
+venv: $(VENV)/.complete # the frameworks that the tests run, pinned
+$(VENV)/.complete: requirements-test.txt
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/bin/python -m pip install --quiet -r requirements-test.txt
+	@touch $@
+
+clean: ## remove what was built
+	rm -rf bin dist run $(VENV) python/dist

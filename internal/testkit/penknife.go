@@ -1,0 +1,204 @@
+package testkit
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Grace is how long penknife may take to leave after SIGTERM when nothing is in flight.
+const Grace = 10 * time.Second
+
+// alarms are what no log of a healthy server has.
+var alarms = []string{"panic:", "fatal error:", "DATA RACE", "SIGSEGV: segmentation violation"}
+
+// Options say how to start penknife.
+type Options struct {
+	// App is the application as the command line takes it; empty when Config names it.
+	App string
+	// Chdir is the application's folder.
+	Chdir string
+	// Python is the interpreter, empty for the first python3 of PATH.
+	Python string
+	// Processes and Threads are 1 when zero.
+	Processes, Threads int
+	// Config is the text of a YAML file for what has no flag.
+	Config string
+	// Flags and Env are added to what the fields above give.
+	Flags, Env []string
+	// Alarms permits the log to have what otherwise fails the test: an application that crashes on purpose.
+	Alarms bool
+}
+
+// Server is a running penknife with an HTTP listener on TCP and uwsgi listeners on a unix socket and on TCP.
+type Server struct {
+	*Process
+	// Dir is its own directory.
+	Dir string
+	// HTTP is "127.0.0.1:PORT", HTTPUnix a path, Uwsgi a path, UwsgiTCP "127.0.0.1:PORT".
+	HTTP, HTTPUnix, Uwsgi, UwsgiTCP string
+
+	options Options
+}
+
+// Binary is the built penknife; the test fails when `make build` has not been run.
+func Binary(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(Root(t), "bin", "penknife")
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("bin/penknife is missing: run `make build` first (%v)", err)
+	}
+	return path
+}
+
+// Penknife starts the built binary, waits until the application answers, and when the test ends stops it with
+// SIGTERM and checks that it left cleanly: exit code 0, no process and no socket left behind, no alarm in the log.
+func Penknife(t testing.TB, options Options) *Server {
+	t.Helper()
+	s := prepare(t, options)
+	s.Process = Start(t, s.Dir, options.Env, Binary(t), s.arguments(t)...)
+	t.Cleanup(func() { s.leave(t) })
+	s.AwaitAccept(t, s.HTTP)
+	s.AwaitReady(t, 30*time.Second)
+	return s
+}
+
+func prepare(t testing.TB, options Options) *Server {
+	dir := Dir(t)
+	return &Server{
+		Dir: dir, HTTP: FreeAddress(t), HTTPUnix: filepath.Join(dir, "http.sock"),
+		Uwsgi: filepath.Join(dir, "uwsgi.sock"), UwsgiTCP: FreeAddress(t), options: options,
+	}
+}
+
+func (s *Server) arguments(t testing.TB) []string {
+	o := s.options
+	arguments := []string{"serve"}
+	if o.App != "" {
+		arguments = append(arguments, o.App)
+	}
+	if o.Chdir != "" {
+		arguments = append(arguments, "--chdir", o.Chdir)
+	}
+	if o.Config != "" {
+		arguments = append(arguments, "--config", Write(t, s.Dir, "penknife.yaml", o.Config))
+	}
+	python := o.Python
+	if python == "" {
+		python = DefaultPython(t)
+	}
+	arguments = append(arguments, "--python", python,
+		"--http", s.HTTP, "--http", "unix:"+s.HTTPUnix, "--uwsgi", "unix:"+s.Uwsgi, "--uwsgi", s.UwsgiTCP,
+		"--processes", strconv.Itoa(max(o.Processes, 1)), "--threads", strconv.Itoa(max(o.Threads, 1)))
+	return append(arguments, o.Flags...)
+}
+
+// AwaitReady waits until the application answers over HTTP: until then it is 503.
+func (s *Server) AwaitReady(t testing.TB, timeout time.Duration) {
+	t.Helper()
+	err := Await(timeout, func() error {
+		if s.Exited() {
+			return nil
+		}
+		answer, err := HTTPClient(s.HTTP).Try(Call{Target: "/ready"})
+		if err != nil {
+			return err
+		}
+		if answer.Status == 503 {
+			return errors.New("503")
+		}
+		return nil
+	})
+	if err != nil || s.Exited() {
+		t.Fatalf("penknife is not ready: %v\n%s", err, s.Output())
+	}
+}
+
+// Pythons lists penknife's living descendants: zygote and workers.
+func (s *Server) Pythons() []int {
+	var live []int
+	for _, pid := range Descendants(s.PID()) {
+		if Alive(pid) {
+			live = append(live, pid)
+		}
+	}
+	return live
+}
+
+// Everything lists penknife and its living descendants.
+func (s *Server) Everything() []int { return append([]int{s.PID()}, s.Pythons()...) }
+
+// Terminate sends SIGTERM, waits, and gives the exit code.
+func (s *Server) Terminate(t testing.TB, timeout time.Duration) int {
+	t.Helper()
+	s.Signal(t, syscall.SIGTERM)
+	return s.Wait(t, timeout)
+}
+
+// leave is the check at the end of every test.
+func (s *Server) leave(t testing.TB) {
+	below := s.Pythons()
+	if !s.Exited() {
+		if code := s.Terminate(t, Grace); code != 0 {
+			t.Errorf("exit code %d after SIGTERM", code)
+		}
+		s.checkSocketsGone(t)
+	}
+	s.CheckNobodyLeft(t, below)
+	if !s.options.Alarms {
+		for _, alarm := range alarms {
+			if strings.Contains(s.Output(), alarm) {
+				t.Errorf("the log has %q", alarm)
+			}
+		}
+	}
+	if t.Failed() {
+		t.Logf("penknife's log:\n%s", Tail(s.Output(), 12000))
+	}
+}
+
+func (s *Server) checkSocketsGone(t testing.TB) {
+	for _, path := range []string{s.HTTPUnix, s.Uwsgi} {
+		if _, err := os.Lstat(path); err == nil {
+			t.Errorf("%s is left behind", filepath.Base(path))
+		}
+	}
+}
+
+// CheckNobodyLeft waits up to 2 seconds for the processes to be gone.
+func (s *Server) CheckNobodyLeft(t testing.TB, pids []int) {
+	t.Helper()
+	err := Await(2*time.Second, func() error {
+		for _, pid := range pids {
+			if Alive(pid) {
+				return fmt.Errorf("process %d is left behind", pid)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// Tail gives the last n bytes of a text.
+func Tail(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return "[…]" + text[len(text)-n:]
+}
+
+// Run runs penknife with arguments to its end and gives its exit code and output.
+func Run(t testing.TB, timeout time.Duration, arguments ...string) (code int, output string) {
+	t.Helper()
+	p := Start(t, Dir(t), nil, Binary(t), arguments...)
+	code = p.Wait(t, timeout)
+	return code, p.Output()
+}

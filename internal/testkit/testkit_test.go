@@ -1,0 +1,125 @@
+package testkit
+
+import (
+	"bufio"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestFrontsStart starts each real server with nobody behind it: what is answered must be its own bad-gateway page.
+func TestFrontsStart(t *testing.T) {
+	nowhere := Dir(t) + "/nobody.sock"
+	fronts := map[string]*Front{
+		"nginx":    NginxPass(t, nowhere, ""),
+		"apache":   Apache(t, "unix:"+nowhere+"|uwsgi://penknife/"),
+		"lighttpd": Lighttpd(t, nowhere, ""),
+	}
+	for name, front := range fronts {
+		answer := front.Client().Do(t, Call{})
+		if answer.Status < 500 || answer.Cut != nil {
+			t.Errorf("%s: %d, cut %v", name, answer.Status, answer.Cut)
+		}
+	}
+}
+
+func TestProcessGroupEnds(t *testing.T) {
+	var child int
+	t.Run("inner", func(t *testing.T) {
+		p := Start(t, Dir(t), nil, "sh", "-c", "sleep 600 & echo started; wait")
+		p.AwaitOutput(t, "started")
+		below := Descendants(p.PID())
+		if len(below) != 1 {
+			t.Fatalf("descendants: %v", below)
+		}
+		child = below[0]
+	})
+	Eventually(t, 2*time.Second, func() error {
+		if Alive(child) {
+			return errors.New("the child of the ended process lives")
+		}
+		return nil
+	})
+}
+
+func TestClientSeesACutBody(t *testing.T) {
+	for name, test := range map[string]struct {
+		wire string
+		cut  bool
+	}{
+		"length":        {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", false},
+		"short":         {"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc", true},
+		"chunks":        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", false},
+		"no last chunk": {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = listener.Close() }()
+			// Ends after its one connection.
+			go func() {
+				conn, _ := listener.Accept()
+				_, _ = http.ReadRequest(bufio.NewReader(conn))
+				_, _ = conn.Write([]byte(test.wire))
+				_ = conn.Close()
+			}()
+			answer := HTTPClient(listener.Addr().String()).Do(t, Call{})
+			if string(answer.Body) != "abc" || (answer.Cut != nil) != test.cut {
+				t.Errorf("body %q, cut %v", answer.Body, answer.Cut)
+			}
+		})
+	}
+}
+
+func TestProcReadsThisProcess(t *testing.T) {
+	pid := os.Getpid()
+	if n := Descriptors(t, pid); n < 3 {
+		t.Errorf("%d descriptors", n)
+	}
+	if PSS(t, pid) < 1<<20 || RSS(t, pid) < PSS(t, pid) {
+		t.Errorf("PSS %d, RSS %d", PSS(t, pid), RSS(t, pid))
+	}
+	if WakeUps([]int{pid}) == 0 || !Alive(pid) || Alive(1<<30) {
+		t.Error("this process is not seen as living")
+	}
+}
+
+func TestGateHoldsAReader(t *testing.T) {
+	gate := NewGate(t)
+	p := Start(t, Dir(t), nil, "sh", "-c", "echo waiting; head -c1 '"+gate.Path+"' >/dev/null; echo passed")
+	p.AwaitOutput(t, "waiting")
+	if strings.Contains(p.Output(), "passed") {
+		t.Error("the gate was open")
+	}
+	gate.Pass(t, 1)
+	if code := p.Wait(t, 5*time.Second); code != 0 || !strings.Contains(p.Output(), "passed") {
+		t.Errorf("exit code %d: %s", code, p.Output())
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	p := Start(t, Dir(t), nil, "sh", "-c", "exit 3")
+	if code := p.Wait(t, 5*time.Second); code != 3 || !p.Exited() {
+		t.Errorf("exit code %d", code)
+	}
+	p = Start(t, Dir(t), nil, "sleep", "600")
+	p.Signal(t, syscall.SIGTERM)
+	if code := p.Wait(t, 5*time.Second); code != -1 {
+		t.Errorf("exit code %d after a signal", code)
+	}
+}
+
+func TestInterpreters(t *testing.T) {
+	for _, interpreter := range Interpreters(t) {
+		if _, err := os.Stat(interpreter.Path); err != nil {
+			t.Error(err)
+		}
+	}
+}
