@@ -1,0 +1,86 @@
+package configs
+
+import "time"
+
+// Config is everything that can be set. A package takes its own section by value, never the whole.
+type Config struct {
+	App     App     `yaml:"app"`
+	HTTP    []HTTP  `yaml:"http"`
+	Uwsgi   []Uwsgi `yaml:"uwsgi"`
+	Limits  Limits  `yaml:"limits"`
+	Workers Workers `yaml:"workers"`
+	Admin   Admin   `yaml:"admin"`
+	Log     Log     `yaml:"log"`
+}
+
+// App says what to run.
+type App struct {
+	// WSGI names the application: MODULE:CALLABLE, MODULE:factory(), or path/to/file.py[:callable].
+	WSGI string `yaml:"wsgi"`
+	// Chdir is the directory that the application runs in; it is put on sys.path.
+	Chdir string `yaml:"chdir"`
+	// Python is the interpreter. Empty: $VIRTUAL_ENV/bin/python, then .venv/bin/python below Chdir, then python3.
+	Python string `yaml:"python"`
+	// Preload imports the application once, before the workers are forked, so that they share its memory.
+	Preload bool `yaml:"preload"`
+	// Env is added to the environment of the Python processes.
+	Env map[string]string `yaml:"env"`
+}
+
+// HTTP is one HTTP/1.1 listener.
+type HTTP struct {
+	Listen         string   `yaml:"listen"`
+	Mode           FileMode `yaml:"mode"`
+	Owner          string   `yaml:"owner"`
+	Group          string   `yaml:"group"`
+	TrustedProxies []string `yaml:"trusted_proxies"` // CIDRs or addresses; unix-socket peers always are
+}
+
+// Uwsgi is one listener for the uwsgi protocol.
+type Uwsgi struct {
+	Listen    string   `yaml:"listen"`
+	Mode      FileMode `yaml:"mode"`
+	Owner     string   `yaml:"owner"`
+	Group     string   `yaml:"group"`
+	AllowFrom []string `yaml:"allow_from"` // CIDRs or addresses; needed on a public TCP address
+}
+
+// Limits bounds what clients may send, and how slowly. Both front ends obey it.
+type Limits struct {
+	RequestLine ByteSize      `yaml:"request_line"`   // HTTP method, target and version: 414
+	HeaderBlock ByteSize      `yaml:"header_block"`   // all HTTP header lines, or the uwsgi var block: 431
+	HeaderCount int           `yaml:"header_count"`   // HTTP header lines or uwsgi variables: 431
+	Body        ByteSize      `yaml:"body"`           // request body: 413; 0 is no limit
+	BodyMemory  ByteSize      `yaml:"body_memory"`    // of a body, held in memory before it goes to a temporary file
+	TempDir     string        `yaml:"temp_dir"`       // where bodies are spooled; empty: $TMPDIR or /tmp
+	Connections int           `yaml:"connections"`    // open at once, over all listeners
+	HeaderTime  time.Duration `yaml:"header_timeout"` // from the first byte of a request to the end of its head: 408
+	BodyTime    time.Duration `yaml:"body_timeout"`   // between two reads of a body that bring something: 408
+	BodyMinRate ByteSize      `yaml:"body_min_rate"`  // bytes per second, after body_timeout has passed once: 408; 0 is none
+	IdleTime    time.Duration `yaml:"idle_timeout"`   // an HTTP connection between two requests
+	WriteTime   time.Duration `yaml:"write_timeout"`  // between two writes of a response that make progress
+}
+
+// Workers says how many Python processes and threads there are and what they may take.
+type Workers struct {
+	Processes      Processes     `yaml:"processes"`
+	Threads        int           `yaml:"threads"`
+	Queue          int           `yaml:"queue"`           // requests in flight or waiting, over all workers: 503 above
+	QueueTimeout   time.Duration `yaml:"queue_timeout"`   // waiting for a worker: 503; 0 is none
+	RequestTimeout time.Duration `yaml:"request_timeout"` // in the application: 504; 0 is none
+	StartTimeout   time.Duration `yaml:"start_timeout"`   // import of the application
+	GracePeriod    time.Duration `yaml:"grace_period"`    // for requests in flight at TERM
+	ResponseBuffer ByteSize      `yaml:"response_buffer"` // of a response, taken off the worker for a slow client
+}
+
+// Admin is the listener for /metrics and health.
+type Admin struct {
+	Listen string `yaml:"listen"` // empty: none
+}
+
+// Log says what is logged and how.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info, warn, error
+	Format string `yaml:"format"` // text or json
+	Access string `yaml:"access"` // off or combined
+}

@@ -1,0 +1,37 @@
+package configs
+
+import "time"
+
+// DefaultListen is where HTTP is served when the configuration names no listener of any kind.
+const DefaultListen = "127.0.0.1:8000"
+
+// Default gives the configuration before anything was set. It has no listener: Load adds DefaultListen (or $PORT)
+// only if neither http nor uwsgi is set anywhere. Each call gives a fresh value that shares nothing.
+func Default() Config {
+	return Config{
+		App: App{Preload: true},
+		Limits: Limits{
+			RequestLine: 16 << 10,
+			HeaderBlock: 64 << 10,
+			HeaderCount: 200,
+			Body:        1 << 30,
+			BodyMemory:  256 << 10,
+			Connections: 10000,
+			HeaderTime:  10 * time.Second,
+			BodyTime:    30 * time.Second,
+			BodyMinRate: 256,
+			IdleTime:    75 * time.Second,
+			WriteTime:   60 * time.Second,
+		},
+		Workers: Workers{
+			Threads:        1,
+			Queue:          1024,
+			QueueTimeout:   30 * time.Second,
+			RequestTimeout: 60 * time.Second,
+			StartTimeout:   60 * time.Second,
+			GracePeriod:    30 * time.Second,
+			ResponseBuffer: 256 << 10,
+		},
+		Log: Log{Level: "info", Format: "text", Access: "off"},
+	}
+}

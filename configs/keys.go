@@ -1,0 +1,190 @@
+package configs
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// Key is one row of the table of everything that can be set.
+type Key struct {
+	Path    string   // "workers.threads"; below a list of listeners "http.listen"
+	Type    string   // for people: "duration", "size", …
+	Default string   // as one would write it; empty: nothing
+	Env     string   // the variable that sets it; empty: only the file can
+	Flag    string   // the flag of `penknife serve` that sets it, without dashes; empty: none
+	Doc     string   // whole sentences
+	Choices []string // the only values, when there are few
+	Min     string   // smallest value, when there is a bound
+	Max     string   // largest value, when there is a bound
+
+	list bool // can be given more than once on the command line
+}
+
+// Section gives the part of the path before its first dot: "workers".
+func (k Key) Section() string {
+	section, _, _ := strings.Cut(k.Path, ".")
+	return section
+}
+
+// IsBool says that a flag of this key needs no value to mean true.
+func (k Key) IsBool() bool { return k.Type == typeBool }
+
+// IsList says that a flag of this key may be given more than once.
+func (k Key) IsList() bool { return k.list }
+
+// The types as the reference names them.
+const (
+	typeText      = "text"
+	typeBool      = "true or false"
+	typeNumber    = "number"
+	typeSize      = "size"
+	typeMode      = "file mode"
+	typeDuration  = "duration"
+	typeProcesses = "auto or a number"
+	typeTexts     = "list of texts"
+	typeVariables = "names and values"
+	typeListeners = "list of listeners"
+)
+
+// Keys gives the whole table in the order of the struct. It is made anew by each call.
+func Keys() []Key {
+	return appendKeys(nil, reflect.ValueOf(Default()), "", false)
+}
+
+// appendKeys walks a struct. inList says that it is the element of a list, which no variable and no flag can reach.
+func appendKeys(keys []Key, v reflect.Value, prefix string, inList bool) []Key {
+	for i := range v.NumField() {
+		name := yamlName(v.Type().Field(i))
+		path, field := join(prefix, name), v.Field(i)
+		if field.Kind() == reflect.Struct {
+			keys = appendKeys(keys, field, path, inList)
+			continue
+		}
+		keys = append(keys, newKey(path, field, inList))
+		if isListenerList(field) {
+			keys = appendKeys(keys, reflect.Zero(field.Type().Elem()), path, true)
+		}
+	}
+	return keys
+}
+
+func newKey(path string, field reflect.Value, inList bool) Key {
+	d := keyDocs[path]
+	key := Key{
+		Path: path, Type: typeName(field), Doc: d.doc, Flag: d.flag, Choices: d.choices,
+		list: field.Kind() == reflect.Slice,
+	}
+	if !field.IsZero() || field.Type() != reflect.TypeFor[string]() {
+		key.Default = formatValue(field)
+	}
+	if d.max != 0 {
+		key.Min, key.Max = formatNumber(field.Type(), d.min), formatNumber(field.Type(), d.max)
+	}
+	if !inList && key.Type != typeVariables {
+		key.Env = envName(path)
+	}
+	return key
+}
+
+func isListenerList(v reflect.Value) bool {
+	return v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Struct
+}
+
+func typeName(v reflect.Value) string {
+	switch v.Interface().(type) {
+	case ByteSize:
+		return typeSize
+	case FileMode:
+		return typeMode
+	case Processes:
+		return typeProcesses
+	case time.Duration:
+		return typeDuration
+	case bool:
+		return typeBool
+	case int:
+		return typeNumber
+	case []string:
+		return typeTexts
+	case map[string]string:
+		return typeVariables
+	}
+	if isListenerList(v) {
+		return typeListeners
+	}
+	return typeText
+}
+
+// formatValue gives a value as one would write it in the file.
+func formatValue(v reflect.Value) string {
+	switch value := v.Interface().(type) {
+	case time.Duration:
+		return formatDuration(value)
+	case []string:
+		return strings.Join(value, ",")
+	case []HTTP, []Uwsgi:
+		return formatListeners(v)
+	case map[string]string:
+		return fmt.Sprintf("%d set", len(value))
+	}
+	return fmt.Sprint(v.Interface())
+}
+
+func formatListeners(v reflect.Value) string {
+	addresses := make([]string, v.Len())
+	for i := range addresses {
+		addresses[i] = v.Index(i).FieldByName("Listen").String()
+	}
+	return strings.Join(addresses, ",")
+}
+
+// formatNumber gives a bound in the unit of the type that it bounds.
+func formatNumber(t reflect.Type, n int64) string {
+	v := reflect.New(t).Elem()
+	v.SetInt(n)
+	return formatValue(v)
+}
+
+func yamlName(f reflect.StructField) string { return f.Tag.Get("yaml") }
+
+func join(prefix, name string) string {
+	if prefix == "" {
+		return name
+	}
+	return prefix + "." + name
+}
+
+// envPrefix starts the names of all our environment variables.
+const envPrefix = "PENKNIFE_"
+
+func envName(path string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
+}
+
+// lookup finds the value at a path such as "workers.threads". It serves only paths without a list in them.
+func lookup(v reflect.Value, path string) reflect.Value {
+	for _, name := range strings.Split(path, ".") {
+		v = fieldNamed(v, name)
+	}
+	return v
+}
+
+// fieldNamed gives the struct's field of that YAML name, or the zero Value.
+func fieldNamed(v reflect.Value, name string) reflect.Value {
+	for i := range v.NumField() {
+		if yamlName(v.Type().Field(i)) == name {
+			return v.Field(i)
+		}
+	}
+	return reflect.Value{}
+}
+
+func fieldNames(t reflect.Type) []string {
+	names := make([]string, t.NumField())
+	for i := range names {
+		names[i] = yamlName(t.Field(i))
+	}
+	return names
+}

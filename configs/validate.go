@@ -1,0 +1,267 @@
+package configs
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// checks are the rules about values that could be read. Each runs always, so that all problems come out at once.
+var checks = []struct {
+	rule Rule
+	run  func(*checker)
+}{
+	{"app-missing", (*checker).appMissing},
+	{"app-form", (*checker).appForm},
+	{"app-chdir", (*checker).appChdir},
+	{"app-env", (*checker).appEnv},
+	{"no-listener", (*checker).noListener},
+	{"address", (*checker).addresses},
+	{"address-twice", (*checker).addressTwice},
+	{"socket-options", (*checker).socketOptions},
+	{"uwsgi-public", (*checker).uwsgiPublic},
+	{"allow-from-unix", (*checker).allowFromUnix},
+	{"network", (*checker).networks},
+	{"range", (*checker).ranges},
+	{"choice", (*checker).choices},
+	{"temp-dir", (*checker).tempDir},
+	{"queue-small", (*checker).queueSmall},
+}
+
+// checker looks at one configuration and gathers what is wrong with it.
+type checker struct {
+	*loader
+	rule Rule
+}
+
+func (l *loader) check() {
+	for _, p := range l.problems.List {
+		if p.Rule == RuleSyntax || p.Rule == RuleTooLarge {
+			return // with the file unread, most of what it sets would be called missing
+		}
+	}
+	for _, c := range checks {
+		c.run(&checker{loader: l, rule: c.rule})
+	}
+}
+
+// judged says that a key, or what contains it, has a problem already. A value that could not be read was left at its
+// default, and complaints about that would only confuse.
+func (c *checker) judged(path string) bool {
+	for _, p := range c.problems.List {
+		if p.Key == path || (p.Key != "" && strings.HasPrefix(path, p.Key+".")) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *checker) complain(path, format string, args ...any) {
+	if c.judged(path) {
+		return
+	}
+	c.problems.add(c.rule, c.loaded.Sources.Of(path), path, format, args...)
+}
+
+func (c *checker) appMissing() {
+	if c.loaded.Config.App.WSGI == "" {
+		c.complain("app.wsgi", "no application is named: give it as argument (penknife serve mysite.wsgi:application), "+
+			"or set app.wsgi in %s", DefaultFile)
+	}
+}
+
+func (c *checker) appForm() {
+	text := c.loaded.Config.App.WSGI
+	module, callable, hasCallable := strings.Cut(text, ":")
+	switch {
+	case text == "":
+	case strings.TrimSpace(text) != text || strings.ContainsRune(text, 0):
+		c.complain("app.wsgi", "%q has spaces around it, or a NUL byte in it", text)
+	case module == "":
+		c.complain("app.wsgi", "%q names no module: write MODULE:CALLABLE", text)
+	case hasCallable && callable == "":
+		c.complain("app.wsgi", "%q names no callable: write %s:application, or just %[2]s", text, module)
+	}
+}
+
+func (c *checker) appChdir() {
+	c.directory("app.chdir", c.loaded.Config.App.Chdir)
+}
+
+func (c *checker) tempDir() {
+	c.directory("limits.temp_dir", c.loaded.Config.Limits.TempDir)
+}
+
+func (c *checker) directory(path, name string) {
+	if name == "" {
+		return
+	}
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		c.complain(path, "%v", err)
+	case !info.IsDir():
+		c.complain(path, "%s is not a directory", name)
+	}
+}
+
+func (c *checker) appEnv() {
+	for name, value := range c.loaded.Config.App.Env {
+		if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0) {
+			c.complain("app.env."+name, "%q cannot be a variable: no empty name, no = in the name, no NUL byte", name)
+		}
+	}
+}
+
+// socket is one listener of any kind, for the rules that hold for all.
+type socket struct {
+	path         string
+	listen       string
+	owner, group string
+}
+
+func (c *checker) sockets() []socket {
+	var all []socket
+	for i, h := range c.loaded.Config.HTTP {
+		all = append(all, socket{fmt.Sprintf("http[%d]", i), h.Listen, h.Owner, h.Group})
+	}
+	for i, u := range c.loaded.Config.Uwsgi {
+		all = append(all, socket{fmt.Sprintf("uwsgi[%d]", i), u.Listen, u.Owner, u.Group})
+	}
+	return all
+}
+
+func (c *checker) noListener() {
+	if len(c.loaded.Config.HTTP)+len(c.loaded.Config.Uwsgi) == 0 {
+		c.complain("http", "there is no listener: set http or uwsgi, or remove both for %s", DefaultListen)
+	}
+}
+
+func (c *checker) addresses() {
+	for _, s := range c.sockets() {
+		if s.listen == "" {
+			c.complain(s.path+".listen", "is missing: a listener needs an address")
+		} else if _, err := parseAddress(s.listen); err != nil {
+			c.complain(s.path+".listen", "%v", err)
+		}
+	}
+	if admin := c.loaded.Config.Admin.Listen; admin != "" {
+		if _, err := parseAddress(admin); err != nil {
+			c.complain("admin.listen", "%v", err)
+		}
+	}
+}
+
+func (c *checker) addressTwice() {
+	seen := map[string]string{}
+	listeners := c.sockets()
+	if admin := c.loaded.Config.Admin.Listen; admin != "" {
+		listeners = append(listeners, socket{path: "admin", listen: admin})
+	}
+	for _, s := range listeners {
+		a, err := parseAddress(s.listen)
+		if err != nil || a.port == "0" {
+			continue
+		}
+		if first, twice := seen[a.key()]; twice {
+			c.complain(s.path+".listen", "%s is taken by %s", s.listen, first)
+		}
+		seen[a.key()] = s.path
+	}
+}
+
+func (c *checker) socketOptions() {
+	for _, s := range c.sockets() {
+		a, err := parseAddress(s.listen)
+		if err != nil || (a.unix && !strings.HasPrefix(a.path, "@")) {
+			continue
+		}
+		for _, option := range []string{"mode", "owner", "group"} {
+			if path := s.path + "." + option; c.isSet(path) {
+				c.complain(path, "only a unix socket with a path has an owner and a mode, %s has not", s.listen)
+			}
+		}
+	}
+}
+
+func (c *checker) uwsgiPublic() {
+	for i, u := range c.loaded.Config.Uwsgi {
+		if a, err := parseAddress(u.Listen); err == nil && a.isPublic() && len(u.AllowFrom) == 0 &&
+			!c.judged(fmt.Sprintf("uwsgi[%d].allow_from", i)) {
+			c.complain(fmt.Sprintf("uwsgi[%d].listen", i), "%s is public, and whoever reaches a uwsgi listener can forge "+
+				"every variable: add allow_from with the addresses of the web servers, or use a unix socket or loopback",
+				u.Listen)
+		}
+	}
+}
+
+func (c *checker) allowFromUnix() {
+	for i, u := range c.loaded.Config.Uwsgi {
+		if a, err := parseAddress(u.Listen); err == nil && a.unix && len(u.AllowFrom) > 0 {
+			c.complain(fmt.Sprintf("uwsgi[%d].allow_from", i), "peers of a unix socket have no address: "+
+				"use mode, owner and group, and remove allow_from")
+		}
+	}
+}
+
+func (c *checker) networks() {
+	check := func(path string, list []string) {
+		for _, text := range list {
+			if err := checkNetwork(text); err != nil {
+				c.complain(path, "%v", err)
+			}
+		}
+	}
+	for i, h := range c.loaded.Config.HTTP {
+		check(fmt.Sprintf("http[%d].trusted_proxies", i), h.TrustedProxies)
+	}
+	for i, u := range c.loaded.Config.Uwsgi {
+		check(fmt.Sprintf("uwsgi[%d].allow_from", i), u.AllowFrom)
+	}
+}
+
+func (c *checker) ranges() {
+	for _, key := range Keys() {
+		d := keyDocs[key.Path]
+		if d.max == 0 {
+			continue
+		}
+		v := lookup(c.root, key.Path)
+		if n := v.Int(); n < d.min || n > d.max {
+			c.complain(key.Path, "%s is out of range: %s to %s", formatValue(v), key.Min, key.Max)
+		}
+	}
+}
+
+func (c *checker) choices() {
+	for _, key := range Keys() {
+		if len(key.Choices) == 0 {
+			continue
+		}
+		text := lookup(c.root, key.Path).String()
+		if slices.Contains(key.Choices, text) {
+			continue
+		}
+		hint := ""
+		if near := nearest(text, key.Choices); near != "" {
+			hint = fmt.Sprintf("; did you mean %q?", near)
+		}
+		c.complain(key.Path, "%q is not one of %s%s", text, strings.Join(key.Choices, ", "), hint)
+	}
+}
+
+// queueSmall cannot judge processes: auto; server makes the queue large enough for those.
+func (c *checker) queueSmall() {
+	w := c.loaded.Config.Workers
+	if busy := int(w.Processes) * w.Threads; w.Queue < busy {
+		c.complain("workers.queue", "%d is fewer than processes × threads (%d): some workers could never work",
+			w.Queue, busy)
+	}
+}
+
+// valueAt gives a key's present value as one would write it.
+func (l *Loaded) valueAt(path string) string {
+	return formatValue(lookup(reflect.ValueOf(l.Config), path))
+}
