@@ -1,0 +1,66 @@
+"""A worker process, from just after the fork to its end."""
+from __future__ import annotations
+
+import os
+import threading
+from types import ModuleType
+from typing import Any, Callable
+
+from penknife import accelerator, channel, errors, loader, signals
+
+LOAD_FAILED_STATUS = 3
+BROKEN_STATUS = 70
+
+
+class Worker:
+    """One worker. fds are, in this order: lifeline, control socket, stdout, stderr."""
+
+    def __init__(
+        self, accel: ModuleType, app: Callable[..., Any] | None, settings: dict[str, Any], fds: list[int]
+    ) -> None:
+        self.accel = accel
+        self.app = app
+        self.settings = settings
+        self.lifeline, self.control, self.stdout, self.stderr = fds
+
+    def main(self) -> int:
+        """Run until Go says that it is enough; answer the exit status."""
+        self._settle()
+        if self.app is None:
+            try:
+                self.app = loader.load(self.settings["app"], self.settings["chdir"])
+            except BaseException as error:  # SystemExit at import is a failed import as well
+                channel.send_text(self.control, channel.FAILED, errors.format_exception(error))
+                return LOAD_FAILED_STATUS
+        self.accel.configure(
+            self.settings["worker"], self.control, self.settings["multiprocess"], errors.format_exception
+        )
+        others = [self._start_thread(index) for index in range(1, self.settings["threads"])]
+        channel.send_text(self.control, channel.READY)
+        self.accel.serve(self.app, 0)
+        for thread in others:
+            thread.join()  # without a limit: Go has one
+        return 0
+
+    def _settle(self) -> None:
+        """Make the forked process a worker of its own."""
+        signals.own_process()
+        accelerator.hold_lifeline(self.accel, self.lifeline)
+        os.dup2(self.stdout, 1)
+        os.dup2(self.stderr, 2)
+        os.close(self.stdout)
+        os.close(self.stderr)
+        os.environ["PENKNIFE_WORKER"] = str(self.settings["worker"])
+
+    def _start_thread(self, index: int) -> threading.Thread:
+        thread = threading.Thread(target=self._serve, args=(index,), name=f"penknife-{index}", daemon=True)
+        thread.start()
+        return thread
+
+    def _serve(self, index: int) -> None:
+        try:
+            self.accel.serve(self.app, index)
+        except BaseException as error:
+            # A worker with a thread less would go on at part of its strength, and nobody would know.
+            os.write(2, errors.format_exception(error).encode("utf-8", "backslashreplace"))
+            os._exit(BROKEN_STATUS)

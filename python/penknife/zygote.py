@@ -1,0 +1,179 @@
+"""The zygote: imports the application once and forks a worker each time that Go asks for one."""
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+import threading
+from types import ModuleType
+from typing import Any, Callable, TextIO
+
+from penknife import accelerator, channel, errors, loader, signals
+from penknife.worker import Worker
+
+CONTROL_FD, PACKAGE_FD, ACCEL_FD, MEMORY_FD, EVENT_FD, LIFELINE_FD = 3, 4, 5, 6, 7, 8
+LOAD_FAILED_STATUS = 3
+
+Application = Callable[..., Any]
+
+
+class Zygote:
+    """State of this process. Go's first message is the settings, every later one a command to spawn."""
+
+    def __init__(self, control: channel.Channel, settings: dict[str, Any], accel: ModuleType) -> None:
+        self.control = control
+        self.settings = settings
+        self.accel = accel
+        self.app: Application | None = None
+
+    def load(self) -> None:
+        """Import the application, or tell Go why not and end."""
+        try:
+            self.app = loader.load(self.settings["app"], self.settings["chdir"])
+        except BaseException as error:  # SystemExit at import is a failed import as well
+            flush()
+            self.control.send(channel.FAILED, errors.format_exception(error))
+            os._exit(LOAD_FAILED_STATUS)
+
+    def freeze(self) -> None:
+        """Collect first: cycles that are garbage now would stay for ever. Then move everything where no
+        collection in a worker writes to it, so that the pages stay shared."""
+        gc.collect()
+        gc.freeze()
+
+    def announce(self) -> None:
+        threads = [thread.name for thread in threading.enumerate() if thread is not threading.current_thread()]
+        about = {
+            "version": sys.version.split()[0],
+            "executable": sys.executable,
+            "threads": threads,
+            "tasks": len(os.listdir("/proc/self/task")),
+        }
+        self.control.send_json(channel.READY, about)
+
+    def serve(self) -> Worker:
+        """Obey Go until it closes the socket; return in each worker."""
+        while True:
+            command = self.control.receive()
+            if command is None:
+                flush()
+                os._exit(0)  # no atexit: what the application registered belongs to the workers
+            request, fds = command
+            worker = self.spawn(request, fds)
+            if worker is not None:
+                return worker
+
+    def spawn(self, request: dict[str, Any], fds: list[int]) -> Worker | None:
+        """Fork one worker. None in the zygote."""
+        birth = request["birth"]
+        try:
+            pid = fork_orphan()
+        except OSError as error:
+            self.control.send_json(channel.NOT_SPAWNED, {"birth": birth, "error": str(error)})
+            pid = -1
+        if pid == 0:
+            self.control.close()
+            os.close(LIFELINE_FD)
+            return Worker(self.accel, self.app, {**self.settings, **request}, fds)
+        for fd in fds:
+            os.close(fd)
+        if pid > 0:
+            self.control.send_json(channel.SPAWNED, {"birth": birth, "pid": pid})
+        return None
+
+
+def fork_orphan() -> int:
+    """Fork a grandchild in a process group of its own and answer its pid; 0 in the grandchild.
+
+    The process between ends at once, so that the kernel hands the grandchild to Go, the subreaper. It is waited
+    for here: when the pid is known to Go, Go is the parent already.
+    """
+    flush()
+    reader, writer = os.pipe()
+    middle = os.fork()
+    if middle == 0:
+        return _in_the_middle(reader, writer)
+    os.close(writer)
+    try:
+        answer = _read_all(reader)
+    finally:
+        os.close(reader)
+        try:
+            os.waitpid(middle, 0)
+        except ChildProcessError:  # the application ignores SIGCHLD, or its handler was quicker
+            pass
+    pid = json.loads(answer) if answer else "the intermediate process died"
+    if isinstance(pid, str):
+        raise OSError(pid)
+    return int(pid)
+
+
+def _in_the_middle(reader: int, writer: int) -> int:
+    try:
+        os.close(reader)
+        pid = os.fork()
+        if pid == 0:
+            os.setpgid(0, 0)
+            os.close(writer)
+            return 0
+    except OSError as error:
+        os.write(writer, json.dumps(str(error)).encode())
+        os._exit(1)
+    try:
+        os.setpgid(pid, pid)  # both do it: neither may rely on the other to be first
+    except OSError:
+        pass
+    os.write(writer, json.dumps(pid).encode())
+    os._exit(0)
+
+
+def _read_all(fd: int) -> bytes:
+    data = b""
+    while piece := os.read(fd, 4096):
+        data += piece
+    return data
+
+
+def flush() -> None:
+    """Empty the buffers of the standard streams: what is in them must not be written once by every child."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):  # None, closed, or replaced by the application
+            pass
+
+
+def _line_by_line(stream: TextIO | None) -> None:
+    """The log gets a line when it is printed, whatever the locale makes of it."""
+    if stream is not None:
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def main() -> Worker:
+    """Be the zygote. Returns only in a forked worker."""
+    for fd in (CONTROL_FD, PACKAGE_FD, ACCEL_FD, MEMORY_FD, EVENT_FD, LIFELINE_FD):
+        os.set_inheritable(fd, False)
+    control = channel.Channel(CONTROL_FD)
+    first = control.receive()
+    if first is None:
+        os._exit(0)
+    settings = first[0]
+    try:
+        accel = accelerator.load(ACCEL_FD)
+    except ImportError as error:
+        control.send(channel.REFUSED, f"{sys.executable} cannot load penknife's accelerator: {error}")
+        os._exit(LOAD_FAILED_STATUS)
+    accelerator.hold_lifeline(accel, LIFELINE_FD)
+    accel.attach(MEMORY_FD, EVENT_FD)
+    signals.install(settings["stack_signal"])
+    _line_by_line(sys.stdout)
+    _line_by_line(sys.stderr)
+    sys.argv = [settings["app"]]
+    sys.path.insert(0, settings["chdir"])
+    zygote = Zygote(control, settings, accel)
+    if settings["preload"]:
+        zygote.load()
+        zygote.freeze()
+    zygote.announce()
+    return zygote.serve()
