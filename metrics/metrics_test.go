@@ -1,0 +1,149 @@
+package metrics
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+)
+
+func newSet() *Set {
+	return New("1.2.3", Names{Fronts: []string{"", "http", "uwsgi"}, Kinds: []string{"", "bad_request", "app_error"}})
+}
+
+// page gives what a scrape would read.
+func page(t *testing.T, s *Set) string {
+	t.Helper()
+	recorder := httptest.NewRecorder()
+	s.Handler().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	if recorder.Code != http.StatusOK {
+		t.Fatalf("status %d: %s", recorder.Code, recorder.Body)
+	}
+	return recorder.Body.String()
+}
+
+func expect(t *testing.T, text string, lines ...string) {
+	t.Helper()
+	for _, line := range lines {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("%q is not on the page", line)
+		}
+	}
+}
+
+func TestRequests(t *testing.T) {
+	s := newSet()
+	s.Requests.Done(1, []byte("GET"), 200, 100, 3*time.Millisecond)
+	s.Requests.Done(1, []byte("GET"), 204, 0, 3*time.Millisecond)
+	s.Requests.Done(2, []byte("BREW"), 0, 0, time.Hour)
+	s.Requests.Done(77, nil, 999, -1, 0)
+	s.Requests.Failed(2)
+	s.Requests.Failed(-1)
+	s.Requests.Failed(99)
+	expect(t, page(t, s),
+		`penknife_requests_total{class="2xx",front="http",method="GET"} 2`,
+		`penknife_requests_total{class="none",front="uwsgi",method="other"} 1`,
+		`penknife_requests_total{class="none",front="unknown",method="other"} 1`,
+		`penknife_request_duration_seconds_bucket{front="http",le="0.0025"} 0`,
+		`penknife_request_duration_seconds_bucket{front="http",le="0.005"} 2`,
+		`penknife_request_duration_seconds_count{front="uwsgi"} 1`,
+		`penknife_response_body_bytes_total{front="http"} 100`,
+		`penknife_request_errors_total{kind="app_error"} 1`,
+		`penknife_request_errors_total{kind="unknown"} 2`,
+		`penknife_request_errors_total{kind="bad_request"} 0`,
+	)
+}
+
+func TestFrontsAndWorkers(t *testing.T) {
+	s := newSet()
+	s.Fronts.Opened(1)
+	s.Fronts.Opened(1)
+	s.Fronts.Closed(1)
+	s.Fronts.Refused(2, "length")
+	s.Workers.Started()
+	s.Workers.Started()
+	s.Workers.Ended("signal")
+	s.Workers.Queue(func() int { return 42 })
+	expect(t, page(t, s),
+		`penknife_connections{front="http"} 1`,
+		`penknife_connections_accepted_total{front="http"} 2`,
+		`penknife_protocol_errors_total{front="uwsgi",reason="length"} 1`,
+		`penknife_worker_starts_total 2`,
+		`penknife_workers 1`,
+		`penknife_worker_deaths_total{cause="signal"} 1`,
+		`penknife_queue_requests 42`,
+	)
+}
+
+func TestLabelsAreBounded(t *testing.T) {
+	s := newSet()
+	for i := range 3 * boundedLimit {
+		s.Fronts.Refused(1, fmt.Sprintf("reason %d", i))
+	}
+	text := page(t, s)
+	if n := strings.Count(text, "\npenknife_protocol_errors_total{"); n != boundedLimit+1 {
+		t.Errorf("%d series, want %d", n, boundedLimit+1)
+	}
+	expect(t, text, fmt.Sprintf(`penknife_protocol_errors_total{front="http",reason="other"} %d`, 2*boundedLimit))
+}
+
+// Truth: the naming rules of Prometheus, as promlint has them, and our own.
+func TestNames(t *testing.T) {
+	s := newSet()
+	s.Requests.Done(1, []byte("GET"), 200, 1, 1)
+	s.Fronts.Refused(1, "a")
+	s.Workers.Ended("a")
+	s.Workers.Queue(func() int { return 0 })
+	text := page(t, s)
+	problems, err := promlint.New(bytes.NewBufferString(text)).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		if !strings.HasPrefix(p.Metric, "go_") {
+			t.Errorf("%s: %s", p.Metric, p.Text)
+		}
+	}
+	name := regexp.MustCompile(`^(penknife|go|process)_[a-z0-9_]+$|^promhttp_`)
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(line, "# TYPE "); ok && !name.MatchString(strings.Fields(rest)[0]) {
+			t.Errorf("name of %s", rest)
+		}
+	}
+	if !strings.Contains(text, `version="1.2.3"`) {
+		t.Error("no build info")
+	}
+}
+
+func TestCountingFromManyGoroutines(t *testing.T) {
+	s := newSet()
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Go(func() {
+			for range 1000 {
+				s.Requests.Done(1, []byte("POST"), 500, 1, time.Millisecond)
+				s.Fronts.Refused(1, "x")
+			}
+		})
+	}
+	wait.Wait()
+	expect(t, page(t, s),
+		`penknife_requests_total{class="5xx",front="http",method="POST"} 8000`,
+		`penknife_protocol_errors_total{front="http",reason="x"} 8000`,
+	)
+}
+
+func TestDoneAllocatesNothing(t *testing.T) {
+	s := newSet()
+	method := []byte("GET")
+	if n := testing.AllocsPerRun(100, func() { s.Requests.Done(1, method, 200, 10, time.Millisecond) }); n != 0 {
+		t.Errorf("%v allocations for each request", n)
+	}
+}

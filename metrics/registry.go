@@ -1,0 +1,75 @@
+package metrics
+
+import (
+	"net/http"
+	"runtime"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Set is all collectors of one server.
+type Set struct {
+	Requests *Requests
+	Fronts   *Fronts
+	Workers  *Workers
+
+	registry *prometheus.Registry
+}
+
+// Names are the label values that other packages own. An index into a list is what the methods take; index 0 is
+// never a valid value, and whatever is out of range counts as index 0, which is called "unknown".
+type Names struct {
+	Fronts []string
+	Kinds  []string // of errors
+}
+
+// New makes the collectors, and with them those of the Go runtime and of this process.
+func New(version string, names Names) *Set {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registerBuildInfo(registry, version)
+	fronts := named(names.Fronts)
+	return &Set{
+		Requests: newRequests(registry, fronts, named(names.Kinds)),
+		Fronts:   newFronts(registry, fronts),
+		Workers:  newWorkers(registry),
+		registry: registry,
+	}
+}
+
+// Handler serves the text format.
+func (s *Set) Handler() http.Handler {
+	return promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{})
+}
+
+// Gather gives the present values.
+func (s *Set) Gather() prometheus.Gatherer { return s.registry }
+
+func registerBuildInfo(registry *prometheus.Registry, version string) {
+	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "penknife_build_info",
+		Help: "Always 1; the labels say what was built.",
+	}, []string{"version", "go_version"})
+	info.WithLabelValues(version, runtime.Version()).Set(1)
+	registry.MustRegister(info)
+}
+
+// named gives names with index 0 called unknown.
+func named(names []string) []string {
+	list := append([]string(nil), names...)
+	if len(list) == 0 {
+		list = append(list, "")
+	}
+	list[0] = "unknown"
+	return list
+}
+
+// within gives the index, or 0 if it is out of range.
+func within(index, length int) int {
+	if index < 0 || index >= length {
+		return 0
+	}
+	return index
+}
