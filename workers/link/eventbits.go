@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"os"
 	"sync/atomic"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,6 +14,9 @@ type eventBits struct {
 	mem    *memory
 	asleep *atomic.Uint32
 	event  *os.File // eventfd in the Go poller; never read: each write is an edge
+	raw    syscall.RawConn
+	look   func(uintptr) bool // e.announce, made once
+	waited bool
 }
 
 func newEventBits(m *memory) (*eventBits, error) {
@@ -20,7 +24,10 @@ func newEventBits(m *memory) (*eventBits, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("eventfd", err)
 	}
-	return &eventBits{mem: m, asleep: m.u32(hGoAsleep), event: os.NewFile(uintptr(fd), "penknife-events")}, nil
+	e := &eventBits{mem: m, asleep: m.u32(hGoAsleep), event: os.NewFile(uintptr(fd), "penknife-events")}
+	e.look = e.announce
+	e.raw, err = e.event.SyscallConn()
+	return e, err
 }
 
 // fetch calls handle for every slot whose bit is set, and tells whether there was one.
@@ -59,22 +66,21 @@ func (e *eventBits) any() bool {
 }
 
 // wait blocks in the poller until a worker wrote the eventfd, or returns at once when a bit is set. It fails only
-// when the eventfd was closed. The announcement must come after the poller was armed (inside the callback's first
-// call), or an edge between the two would be lost; the eventfd is never read, which saves two system calls a wake.
+// when the eventfd was closed.
 func (e *eventBits) wait() error {
-	raw, err := e.event.SyscallConn()
-	if err != nil {
-		return err
-	}
-	waited := false
-	err = raw.Read(func(uintptr) bool {
-		if waited {
-			return true
-		}
-		waited = true
-		e.asleep.Store(1)
-		return e.any()
-	})
+	e.waited = false
+	err := e.raw.Read(e.look)
 	e.asleep.Store(0)
 	return err
+}
+
+// announce runs after the poller was armed, or an edge before that would be lost. The eventfd is never read, which
+// saves two system calls a wake: the poller is edge-triggered.
+func (e *eventBits) announce(uintptr) bool {
+	if e.waited {
+		return true
+	}
+	e.waited = true
+	e.asleep.Store(1)
+	return e.any()
 }

@@ -60,7 +60,7 @@ func (r *ring) empty() bool { return r.head.Load() == r.tail.Load() }
 // wakeOne wakes a lane that announced sleep, if there is one: of an otherwise idle worker if possible, and among
 // those the lowest, so that the working set stays small.
 func (r *ring) wakeOne() {
-	for word := range idleWords {
+	for word := range (r.mem.workers*r.mem.threads + 63) / 64 {
 		idle := r.mem.u64(hIdle + word*8)
 		for {
 			set := idle.Load()

@@ -1,0 +1,239 @@
+/* The environ: a copy of a per-thread template plus the request's variables (PEP 3333, rules 2 and 5 to 16).
+ *
+ * Names repeat in every request, so their str objects are kept with cached hashes; so is the last value of each name
+ * when it is short. Both tables are bounded, since clients choose header names. */
+#include "accel.h"
+
+#include <string.h>
+
+enum key_kind { KEY_PLAIN = 1, KEY_DROPPED, KEY_HTTPS, KEY_REQUEST_SCHEME, KEY_UWSGI_SCHEME, KEY_METHOD };
+
+#define TABLE_SIZE 1024 /* a power of two */
+#define TABLE_MAX 512   /* entries */
+#define NAME_MAX_KEPT 64
+#define VALUE_MAX_KEPT 96
+
+typedef struct {
+    PyObject *name; /* interned str; NULL: free */
+    PyObject *value;
+    uint32_t hash;
+    uint8_t kind, name_size, value_size;
+    char name_bytes[NAME_MAX_KEPT], value_bytes[VALUE_MAX_KEPT];
+} entry;
+
+static entry table[TABLE_SIZE];
+static unsigned table_used;
+static PyObject *key_input, *key_scheme, *key_request_id, *http, *https;
+
+static uint32_t hash_of(const uint8_t *bytes, size_t size) {
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < size; i++) {
+        hash = (hash ^ bytes[i]) * 16777619u;
+    }
+    return hash;
+}
+
+static bool is(const uint8_t *name, size_t size, const char *text) {
+    return strlen(text) == size && memcmp(name, text, size) == 0;
+}
+
+/* HTTP_CONTENT_* are twins of CONTENT_* that wsgiref.validate refuses, HTTP_PROXY is CVE-2016-5385, and the names
+ * with dots are the server's. */
+static enum key_kind kind_of(const uint8_t *name, size_t size) {
+    if (is(name, size, "HTTP_PROXY") || is(name, size, "HTTP_CONTENT_LENGTH") || is(name, size, "HTTP_CONTENT_TYPE") ||
+        (size >= 5 && memcmp(name, "wsgi.", 5) == 0)) {
+        return KEY_DROPPED;
+    }
+    if (is(name, size, "HTTPS")) {
+        return KEY_HTTPS;
+    }
+    if (is(name, size, "REQUEST_SCHEME")) {
+        return KEY_REQUEST_SCHEME;
+    }
+    if (is(name, size, "UWSGI_SCHEME")) {
+        return KEY_UWSGI_SCHEME;
+    }
+    return is(name, size, "REQUEST_METHOD") ? KEY_METHOD : KEY_PLAIN;
+}
+
+static entry *fill(entry *e, uint32_t hash, const uint8_t *name, size_t size) {
+    PyObject *text = PyUnicode_DecodeLatin1((const char *)name, (Py_ssize_t)size, NULL);
+    if (text == NULL) {
+        return NULL;
+    }
+    PyUnicode_InternInPlace(&text);
+    e->name = text;
+    e->hash = hash;
+    e->kind = (uint8_t)kind_of(name, size);
+    e->name_size = (uint8_t)size;
+    memcpy(e->name_bytes, name, size);
+    table_used++;
+    return e;
+}
+
+/* The entry of a name; scratch serves names that the table has no room for. */
+static entry *lookup(const uint8_t *name, size_t size, entry *scratch) {
+    uint32_t hash = hash_of(name, size);
+    for (uint32_t i = hash;; i++) {
+        entry *e = &table[i & (TABLE_SIZE - 1)];
+        if (e->name != NULL && e->hash == hash && e->name_size == size && memcmp(e->name_bytes, name, size) == 0) {
+            return e;
+        }
+        if (e->name != NULL) {
+            continue;
+        }
+        if (size <= NAME_MAX_KEPT && table_used < TABLE_MAX) {
+            return fill(e, hash, name, size);
+        }
+        scratch->kind = (uint8_t)kind_of(name, size);
+        scratch->value = NULL;
+        scratch->name = PyUnicode_DecodeLatin1((const char *)name, (Py_ssize_t)size, NULL);
+        return scratch->name ? scratch : NULL;
+    }
+}
+
+static PyObject *value_of(entry *e, const uint8_t *value, size_t size) {
+    if (e->value != NULL && e->value_size == size && memcmp(e->value_bytes, value, size) == 0) {
+        return Py_NewRef(e->value);
+    }
+    PyObject *text = PyUnicode_DecodeLatin1((const char *)value, (Py_ssize_t)size, NULL);
+    if (text != NULL && size <= VALUE_MAX_KEPT) {
+        Py_XDECREF(e->value);
+        e->value = Py_NewRef(text);
+        e->value_size = (uint8_t)size;
+        memcpy(e->value_bytes, value, size);
+    }
+    return text;
+}
+
+typedef struct {
+    int rank; /* of the best source seen: UWSGI_SCHEME 3, HTTPS 2, REQUEST_SCHEME 1 */
+    bool secure;
+} scheme;
+
+static void note_scheme(scheme *s, int rank, bool secure) {
+    if (rank > s->rank) {
+        s->rank = rank;
+        s->secure = secure;
+    }
+}
+
+static void note(pk_request *r, scheme *s, const entry *e, const uint8_t *value, size_t size) {
+    bool names_scheme = is(value, size, "https") || is(value, size, "http");
+    switch (e->kind) {
+    case KEY_HTTPS:
+        if (is(value, size, "on") || is(value, size, "1") || is(value, size, "true") || is(value, size, "yes")) {
+            note_scheme(s, 2, true);
+        }
+        break;
+    case KEY_REQUEST_SCHEME:
+    case KEY_UWSGI_SCHEME:
+        if (names_scheme) {
+            note_scheme(s, e->kind == KEY_UWSGI_SCHEME ? 3 : 1, size == 5);
+        }
+        break;
+    case KEY_METHOD:
+        r->head_request = is(value, size, "HEAD");
+        break;
+    }
+}
+
+static int add(pk_request *r, PyObject *environ, scheme *s, const uint8_t *const part[2], const size_t size[2]) {
+    entry scratch, *e = lookup(part[0], size[0], &scratch);
+    if (e == NULL) {
+        return -1;
+    }
+    int status = 0;
+    if (e->kind != KEY_DROPPED) {
+        PyObject *value = value_of(e, part[1], size[1]);
+        status = value ? PyDict_SetItem(environ, e->name, value) : -1;
+        Py_XDECREF(value);
+        if (e->kind != KEY_PLAIN) {
+            note(r, s, e, part[1], size[1]);
+        }
+    }
+    if (e == &scratch) {
+        Py_DECREF(scratch.name);
+        Py_XDECREF(scratch.value);
+    }
+    return status;
+}
+
+/* Walks the var block. Go checked it; a block that does not add up is refused all the same. */
+static int add_all(pk_request *r, PyObject *environ, scheme *s) {
+    const uint8_t *at = r->slot.vars;
+    size_t left = *PK_U32(r->slot.control, PK_S_VARS_LEN);
+    while (left > 0) {
+        const uint8_t *part[2];
+        size_t size[2];
+        for (int i = 0; i < 2; i++) {
+            size[i] = left >= 2 ? (size_t)(at[0] | at[1] << 8) : 0;
+            if (left < 2 || left - 2 < size[i]) {
+                PyErr_SetString(PyExc_RuntimeError, "penknife: malformed var block in the queue");
+                return -1;
+            }
+            part[i] = at + 2;
+            at += 2 + size[i];
+            left -= 2 + size[i];
+        }
+        if (add(r, environ, s, part, size) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+PyObject *pk_environ_new(pk_request *r, PyObject *input) {
+    PyObject *environ = PyDict_Copy(r->environ_template);
+    if (environ == NULL) {
+        return NULL;
+    }
+    scheme s = {0};
+    PyObject *id = PyLong_FromUnsignedLongLong(r->id);
+    if (id == NULL || add_all(r, environ, &s) != 0 || PyDict_SetItem(environ, key_input, input) != 0 ||
+        PyDict_SetItem(environ, key_scheme, s.secure ? https : http) != 0 ||
+        PyDict_SetItem(environ, key_request_id, id) != 0) {
+        Py_CLEAR(environ);
+    }
+    Py_XDECREF(id);
+    return environ;
+}
+
+static int put(PyObject *dict, const char *key, PyObject *value) {
+    int status = value ? PyDict_SetItemString(dict, key, value) : -1;
+    Py_XDECREF(value);
+    return status;
+}
+
+PyObject *pk_environ_template(pk_request *r) {
+    PyObject *t = PyDict_New();
+    if (t == NULL) {
+        return NULL;
+    }
+    bool failed = put(t, "wsgi.version", Py_BuildValue("(ii)", 1, 0)) ||
+                  put(t, "wsgi.errors", Py_NewRef(r->errors)) ||
+                  put(t, "wsgi.multithread", PyBool_FromLong(pk_this.queue.threads > 1)) ||
+                  put(t, "wsgi.multiprocess", PyBool_FromLong(pk_this.multiprocess)) ||
+                  put(t, "wsgi.run_once", PyBool_FromLong(0)) ||
+                  put(t, "wsgi.input_terminated", PyBool_FromLong(1)) ||
+                  put(t, "wsgi.file_wrapper", Py_NewRef((PyObject *)pk_file_wrapper)) ||
+                  put(t, "penknife.worker", PyLong_FromUnsignedLong(pk_this.worker)) ||
+                  put(t, "SCRIPT_NAME", PyUnicode_FromString("")) || put(t, "PATH_INFO", PyUnicode_FromString("")) ||
+                  put(t, "QUERY_STRING", PyUnicode_FromString("")) ||
+                  put(t, "SERVER_NAME", PyUnicode_FromString("localhost")) ||
+                  put(t, "SERVER_PORT", PyUnicode_FromString("80")) ||
+                  put(t, "SERVER_PROTOCOL", PyUnicode_FromString("HTTP/1.0"));
+    if (failed) {
+        Py_CLEAR(t);
+    }
+    return t;
+}
+
+int pk_environ_init(void) {
+    key_input = PyUnicode_InternFromString("wsgi.input");
+    key_scheme = PyUnicode_InternFromString("wsgi.url_scheme");
+    key_request_id = PyUnicode_InternFromString("penknife.request_id");
+    http = PyUnicode_InternFromString("http");
+    https = PyUnicode_InternFromString("https");
+    return key_input && key_scheme && key_request_id && http && https ? 0 : -1;
+}

@@ -1,0 +1,115 @@
+/* penknife._accel: the part of a Python worker that runs for every request. Limited API of CPython 3.10, so that one
+ * build serves that version and all later ones. */
+#define _GNU_SOURCE 1
+#include "accel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+pk_process pk_this;
+
+/* Descriptors move out of the range that applications guess at. */
+static int move_high(int fd) {
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, 200);
+    return high >= 0 ? high : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+}
+
+static PyObject *attach(PyObject *module, PyObject *args) {
+    (void)module;
+    int memory_fd, event_fd;
+    if (!PyArg_ParseTuple(args, "ii:attach", &memory_fd, &event_fd)) {
+        return NULL;
+    }
+    if (pk_this.attached) {
+        PyErr_SetString(PyExc_RuntimeError, "penknife: attach() was called before");
+        return NULL;
+    }
+    int event = move_high(event_fd);
+    if (event < 0) {
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    const char *problem = pk_queue_map(&pk_this.queue, memory_fd, event);
+    if (problem != NULL) {
+        PyErr_Format(PyExc_RuntimeError, "penknife: %s", problem);
+        return NULL;
+    }
+    pk_this.attached = true;
+    return Py_NewRef(Py_None);
+}
+
+static PyObject *configure(PyObject *module, PyObject *args) {
+    (void)module;
+    unsigned int worker;
+    int control_fd, multiprocess;
+    PyObject *format_exception;
+    if (!PyArg_ParseTuple(args, "IipO:configure", &worker, &control_fd, &multiprocess, &format_exception)) {
+        return NULL;
+    }
+    if (!pk_this.attached || worker >= pk_this.queue.workers) {
+        PyErr_SetString(PyExc_RuntimeError, "penknife: configure() before attach(), or a worker index out of range");
+        return NULL;
+    }
+    int control = move_high(control_fd);
+    if (control < 0) {
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    pk_this.worker = worker;
+    pk_this.control_fd = control;
+    pk_this.multiprocess = multiprocess != 0;
+    Py_XDECREF(pk_this.format_exception);
+    pk_this.format_exception = Py_NewRef(format_exception);
+    pk_this.configured = true;
+    return Py_NewRef(Py_None);
+}
+
+/* Asynchronous I/O on a pipe that nobody writes to: its only event is that the other end was closed, and the signal
+ * chosen for it cannot be ignored. No thread, no wake-up, works while the interpreter hangs. The pipe is opened anew,
+ * since the owner belongs to the open file, which a forked child shares. */
+static PyObject *lifeline(PyObject *module, PyObject *args) {
+    (void)module;
+    int fd;
+    if (!PyArg_ParseTuple(args, "i:lifeline", &fd)) {
+        return NULL;
+    }
+    char path[64];
+    PyOS_snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int own = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    int high = own >= 0 ? move_high(own) : -1;
+    if (own >= 0) {
+        close(own);
+    }
+    char byte;
+    if (high < 0 || fcntl(high, F_SETOWN, getpid()) != 0 || fcntl(high, F_SETSIG, SIGKILL) != 0 ||
+        fcntl(high, F_SETFL, O_ASYNC | O_NONBLOCK) != 0) {
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    if (read(high, &byte, 1) == 0) {
+        _exit(0); /* it was closed before we watched */
+    }
+    return Py_NewRef(Py_None);
+}
+
+static PyMethodDef methods[] = {
+    {"attach", attach, METH_VARARGS, "attach(memory_fd, event_fd): maps the queue's memory. Once, before workers fork."},
+    {"configure", configure, METH_VARARGS,
+     "configure(worker, control_fd, multiprocess, format_exception): after the fork, before serve()."},
+    {"serve", pk_serve, METH_VARARGS,
+     "serve(app, thread): answers requests in this thread until penknife asks the worker to leave."},
+    {"lifeline", lifeline, METH_VARARGS, "lifeline(fd): the kernel kills this process when the pipe's writer closes."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "penknife._accel", "The per-request part of a penknife worker.", -1, methods,
+    NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__accel(void);
+
+PyMODINIT_FUNC PyInit__accel(void) {
+    if (pk_environ_init() || pk_input_init() || pk_start_init() || pk_file_init() || pk_errors_init()) {
+        return NULL;
+    }
+    return PyModule_Create(&definition);
+}

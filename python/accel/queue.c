@@ -1,0 +1,167 @@
+#define _GNU_SOURCE 1
+#include "queue.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static void futex_wait(uint32_t *word, uint32_t value, time_t seconds) {
+    struct timespec timeout = {.tv_sec = seconds};
+    syscall(SYS_futex, word, FUTEX_WAIT, value, &timeout, NULL, 0);
+}
+
+static void read_geometry(pk_queue *q) {
+    uint8_t *h = q->base;
+    q->slots = *PK_U32(h, PK_H_SLOTS);
+    q->workers = *PK_U32(h, PK_H_WORKERS);
+    q->threads = *PK_U32(h, PK_H_THREADS);
+    q->ring_mask = *PK_U32(h, PK_H_RING_SIZE) - 1;
+    q->spin = *PK_U32(h, PK_H_SPIN);
+    q->go_pid = *PK_U32(h, PK_H_GO_PID);
+    q->vars_area = *PK_U64(h, PK_H_VARS_AREA);
+    q->request_ring = *PK_U64(h, PK_H_REQUEST_RING);
+    q->head_area = *PK_U64(h, PK_H_HEAD_AREA);
+    q->response_ring = *PK_U64(h, PK_H_RESPONSE_RING);
+    q->area_size = q->vars_area + q->request_ring + q->head_area + q->response_ring;
+    q->lanes = h + *PK_U64(h, PK_H_OFF_LANES);
+    q->worker_records = h + *PK_U64(h, PK_H_OFF_WORKERS);
+    q->ring = h + *PK_U64(h, PK_H_OFF_RING);
+    q->events = h + *PK_U64(h, PK_H_OFF_EVENTS);
+    q->slot_controls = h + *PK_U64(h, PK_H_OFF_SLOTS);
+    q->areas = h + *PK_U64(h, PK_H_OFF_AREAS);
+    q->summary_words = ((q->slots + 63) / 64 + 63) / 64;
+}
+
+const char *pk_queue_map(pk_queue *q, int fd, int event_fd) {
+    struct stat st;
+    if (fstat(fd, &st) != 0 || st.st_size < PK_HEADER_SIZE) {
+        return "the queue's memory file is too small or closed";
+    }
+    q->size = (uint64_t)st.st_size;
+    q->base = mmap(NULL, q->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (q->base == MAP_FAILED) {
+        return "the queue's memory cannot be mapped";
+    }
+    if (*PK_U64(q->base, PK_H_MAGIC) != PK_MAGIC || *PK_U32(q->base, PK_H_VERSION) != PK_VERSION) {
+        return "the queue's memory has another layout: penknife and its accelerator are of different versions";
+    }
+    read_geometry(q);
+    if (*PK_U64(q->base, PK_H_TOTAL) != q->size) {
+        return "the queue's memory has an unexpected size";
+    }
+    q->event_fd = event_fd;
+    return NULL;
+}
+
+void pk_lane_init(pk_lane *lane, pk_queue *q, uint32_t worker, uint32_t thread) {
+    lane->queue = q;
+    lane->worker = worker;
+    lane->index = thread * q->workers + worker;
+    lane->wake = PK_U32(q->lanes + (size_t)lane->index * PK_LANE_SIZE, PK_L_WAKE);
+    lane->stop = PK_U32(q->worker_records + (size_t)worker * PK_WORKER_SIZE, PK_W_STOP);
+    lane->running = PK_U32(q->worker_records + (size_t)worker * PK_WORKER_SIZE, PK_W_RUNNING);
+    lane->idle_word = PK_U64(q->base, PK_H_IDLE + (lane->index / 64) * 8);
+    lane->idle_bit = 1ULL << (lane->index % 64);
+}
+
+static void slot_bind(pk_queue *q, pk_slot *slot, uint32_t index, uint32_t position) {
+    slot->index = index;
+    slot->position = position;
+    slot->control = q->slot_controls + (size_t)index * PK_SLOT_SIZE;
+    slot->vars = q->areas + (size_t)index * q->area_size;
+    slot->window = slot->vars + q->vars_area;
+    slot->head = slot->window + q->request_ring;
+    slot->response = slot->head + q->head_area;
+}
+
+static bool ring_empty(const pk_queue *q) {
+    return pk_load(PK_U64(q->base, PK_H_RING_HEAD)) == pk_load(PK_U64(q->base, PK_H_RING_TAIL));
+}
+
+bool pk_stopping(const pk_lane *lane) { return pk_load(lane->stop) != 0; }
+
+/* The claim is the exchange on the state word; moving the head is help that anybody may give, before or after. */
+bool pk_claim(pk_lane *lane, pk_slot *slot) {
+    pk_queue *q = lane->queue;
+    uint64_t *head_word = PK_U64(q->base, PK_H_RING_HEAD);
+    for (;;) {
+        uint64_t head = pk_load(head_word);
+        if (head == pk_load(PK_U64(q->base, PK_H_RING_TAIL))) {
+            return false;
+        }
+        uint64_t cell = pk_load(PK_U64(q->ring, (head & q->ring_mask) * 8));
+        uint32_t position = (uint32_t)head, index = (uint32_t)cell;
+        if ((uint32_t)(cell >> 32) != position) {
+            continue; /* the ring went round since we read its head */
+        }
+        bool claimed = false;
+        if (index < q->slots) {
+            uint64_t *state = PK_U64(q->slot_controls + (size_t)index * PK_SLOT_SIZE, PK_S_STATE);
+            uint64_t queued = (uint64_t)position << 32 | PK_QUEUED;
+            uint64_t mine = (uint64_t)position << 32 | (uint64_t)(lane->index + 1) << 8 | PK_CLAIMED;
+            claimed = __atomic_compare_exchange_n(state, &queued, mine, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+        }
+        __atomic_compare_exchange_n(head_word, &head, head + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+        if (claimed) {
+            slot_bind(q, slot, index, position);
+            return true;
+        }
+    }
+}
+
+/* A worker whose lifeline was closed by the application would otherwise outlive penknife. */
+static void exit_when_orphaned(const pk_queue *q) {
+    if (kill((pid_t)q->go_pid, 0) != 0 && errno == ESRCH) {
+        _exit(0);
+    }
+}
+
+void pk_wait_for_work(pk_lane *lane) {
+    pk_queue *q = lane->queue;
+    for (uint32_t i = 0; i < q->spin; i++) {
+        if (!ring_empty(q) || pk_stopping(lane)) {
+            return;
+        }
+        sched_yield();
+    }
+    pk_store(lane->wake, 0);
+    __atomic_fetch_or(lane->idle_word, lane->idle_bit, __ATOMIC_SEQ_CST);
+    if (ring_empty(q) && !pk_stopping(lane)) {
+        futex_wait(lane->wake, 0, 30);
+        exit_when_orphaned(q);
+    }
+    __atomic_fetch_and(lane->idle_word, ~lane->idle_bit, __ATOMIC_SEQ_CST);
+}
+
+bool pk_publish(pk_queue *q, uint32_t slot) {
+    uint64_t word = slot / 64;
+    __atomic_fetch_or(PK_U64(q->events, (q->summary_words + word) * 8), 1ULL << (slot % 64), __ATOMIC_SEQ_CST);
+    __atomic_fetch_or(PK_U64(q->events, (word / 64) * 8), 1ULL << (word % 64), __ATOMIC_SEQ_CST);
+    uint32_t *asleep = PK_U32(q->base, PK_H_GO_ASLEEP);
+    if (pk_load(asleep) == 0 || __atomic_exchange_n(asleep, 0, __ATOMIC_SEQ_CST) == 0) {
+        return true;
+    }
+    uint64_t one = 1;
+    while (write(q->event_fd, &one, sizeof one) != sizeof one) {
+        if (errno != EINTR && errno != EAGAIN) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool pk_done(pk_lane *lane, pk_slot *slot) {
+    uint64_t done = (uint64_t)slot->position << 32 | (uint64_t)(lane->index + 1) << 8 | PK_DONE;
+    pk_store(PK_U64(slot->control, PK_S_STATE), done);
+    return pk_publish(lane->queue, slot->index);
+}
+
+void pk_wait_for_go(const pk_slot *slot, uint32_t seen) {
+    futex_wait(PK_U32(slot->control, PK_S_GO_SEQ), seen, 1);
+}

@@ -1,0 +1,67 @@
+/* The worker's side of the shared-memory queue (layout.h). No Python in here. */
+#ifndef PENKNIFE_QUEUE_H
+#define PENKNIFE_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "layout.h"
+
+/* The mapped memory and where its parts are. Read-only after pk_queue_map. */
+typedef struct {
+    uint8_t *base;
+    uint64_t size;
+    uint32_t slots, workers, threads, ring_mask, spin, go_pid;
+    uint64_t vars_area, request_ring, head_area, response_ring, area_size;
+    uint8_t *lanes, *worker_records, *ring, *events, *slot_controls, *areas;
+    uint64_t summary_words;
+    int event_fd;
+} pk_queue;
+
+/* One thread of this worker. */
+typedef struct {
+    pk_queue *queue;
+    uint32_t worker, index; /* worker index, lane number */
+    uint32_t *wake, *stop, *running;
+    uint64_t *idle_word, idle_bit;
+} pk_lane;
+
+/* A claimed slot. */
+typedef struct {
+    uint32_t index, position;
+    uint8_t *control, *vars, *window, *head, *response;
+} pk_slot;
+
+#define PK_U32(p, off) ((uint32_t *)((p) + (off)))
+#define PK_U64(p, off) ((uint64_t *)((p) + (off)))
+#define pk_load(p) __atomic_load_n((p), __ATOMIC_SEQ_CST)
+#define pk_store(p, v) __atomic_store_n((p), (v), __ATOMIC_SEQ_CST)
+
+/* Maps the memory of fd and keeps event_fd. Returns NULL, or what is wrong with the memory. */
+const char *pk_queue_map(pk_queue *q, int fd, int event_fd);
+
+/* Binds a lane to a thread of a worker. */
+void pk_lane_init(pk_lane *lane, pk_queue *q, uint32_t worker, uint32_t thread);
+
+/* Takes the next waiting slot; false when none waits. Never blocks. */
+bool pk_claim(pk_lane *lane, pk_slot *slot);
+
+/* Whether Go asked the worker to leave. */
+bool pk_stopping(const pk_lane *lane);
+
+/* Waits until a slot may be waiting or the worker shall leave: looks a bounded number of times, then sleeps. Returns
+ * early on a signal. Call it without the GIL. Ends the process when Go is gone. */
+void pk_wait_for_work(pk_lane *lane);
+
+/* Tells Go that something changed in a slot. Returns false when the eventfd is not ours any more: the worker is
+ * beyond repair then and must exit. */
+bool pk_publish(pk_queue *q, uint32_t slot);
+
+/* Gives a claimed slot back as done, and publishes. */
+bool pk_done(pk_lane *lane, pk_slot *slot);
+
+/* Waits until Go changes go_seq from seen, for at most a second. Call it without the GIL. */
+void pk_wait_for_go(const pk_slot *slot, uint32_t seen);
+
+#endif

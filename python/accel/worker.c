@@ -1,0 +1,127 @@
+/* The loop of one worker thread: claim a request, call the application, send what it returns. */
+#include "accel.h"
+
+static PyObject *name_close;
+
+static void begin(pk_request *r) {
+    uint8_t *control = r->slot.control;
+    r->id = *PK_U64(control, PK_S_REQUEST_ID);
+    r->body_len = *PK_U64(control, PK_S_BODY_LEN);
+    r->live = true;
+    r->head_request = r->start_called = r->started = r->head_sent = r->no_body = r->gone = r->excess_logged = false;
+    r->declared = -1;
+    r->body_read = r->produced = r->sent = 0;
+}
+
+static int call_and_send(pk_request *r, PyObject *result) {
+    if (pk_send_result(r, result) != 0) {
+        return -1;
+    }
+    if (r->live && !r->started) {
+        PyErr_SetString(PyExc_AssertionError, "the application returned without a call of start_response (PEP 3333)");
+        return -1;
+    }
+    pk_finish(r);
+    return 0;
+}
+
+/* An exception because the client left is no fault of the application, nor news. */
+static void failed(pk_request *r) {
+    bool quiet = r->gone && PyErr_ExceptionMatches(PyExc_ConnectionAbortedError);
+    if (quiet) {
+        PyErr_Clear();
+    } else {
+        pk_log_exception(r);
+    }
+    pk_fail(r);
+}
+
+/* Rule 33: close() exactly once, however the response ended. Lists, tuples and bytes have none. */
+static void close_result(pk_request *r, PyObject *result) {
+    if (PyList_CheckExact(result) || PyTuple_CheckExact(result) || PyBytes_CheckExact(result)) {
+        return;
+    }
+    PyObject *close = PyObject_GetAttr(result, name_close);
+    if (close == NULL) {
+        PyErr_Clear();
+        return;
+    }
+    PyObject *closed = PyObject_CallFunctionObjArgs(close, NULL);
+    Py_DECREF(close);
+    if (closed == NULL) {
+        pk_log_exception(r);
+    }
+    Py_XDECREF(closed);
+}
+
+/* The answer is given to Go before close() and before the environ is freed, so that this work overlaps with the
+ * client's. BaseException is caught: an application that calls sys.exit() must not end the worker (rule 45). */
+static void handle(pk_request *r, PyObject *app) {
+    begin(r);
+    PyObject *input = pk_input_new(r), *start = pk_start_new(r);
+    PyObject *environ = input && start ? pk_environ_new(r, input) : NULL;
+    PyObject *result = environ ? PyObject_CallFunctionObjArgs(app, environ, start, NULL) : NULL;
+    if (result == NULL || call_and_send(r, result) != 0) {
+        failed(r);
+    }
+    if (result != NULL) {
+        close_result(r, result);
+    }
+    if (input != NULL) {
+        pk_input_detach(input);
+    }
+    if (start != NULL) {
+        pk_start_detach(start);
+    }
+    pk_errors_flush(r->errors);
+    Py_XDECREF(result);
+    Py_XDECREF(environ);
+    Py_XDECREF(input);
+    Py_XDECREF(start);
+    r->id = 0;
+}
+
+static int run(pk_request *r, PyObject *app) {
+    while (!pk_stopping(&r->lane)) {
+        if (pk_claim(&r->lane, &r->slot)) {
+            __atomic_fetch_add(r->lane.running, 1, __ATOMIC_RELAXED);
+            handle(r, app);
+            __atomic_fetch_sub(r->lane.running, 1, __ATOMIC_RELAXED);
+            continue;
+        }
+        Py_BEGIN_ALLOW_THREADS
+        pk_wait_for_work(&r->lane);
+        Py_END_ALLOW_THREADS
+        if (PyErr_CheckSignals() != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+PyObject *pk_serve(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *app;
+    unsigned int thread;
+    if (!PyArg_ParseTuple(args, "OI:serve", &app, &thread)) {
+        return NULL;
+    }
+    if (!pk_this.configured || thread >= pk_this.queue.threads) {
+        PyErr_SetString(PyExc_RuntimeError, "penknife: serve() before configure(), or a thread index out of range");
+        return NULL;
+    }
+    if (name_close == NULL && (name_close = PyUnicode_InternFromString("close")) == NULL) {
+        return NULL;
+    }
+    pk_request *r = PyMem_Malloc(sizeof *r);
+    if (r == NULL) {
+        return PyErr_NoMemory();
+    }
+    *r = (pk_request){.id = 0};
+    pk_lane_init(&r->lane, &pk_this.queue, pk_this.worker, thread);
+    r->errors = pk_errors_new(r);
+    r->environ_template = r->errors ? pk_environ_template(r) : NULL;
+    int status = r->environ_template ? run(r, app) : -1;
+    /* r is not freed: the application may have kept wsgi.errors, which points to it. The process ends soon. */
+    return status == 0 ? Py_NewRef(Py_None) : NULL;
+}
