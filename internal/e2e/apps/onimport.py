@@ -1,0 +1,8 @@
+"""Raises at import, deep in the user's own code."""
+
+
+def configure():
+    raise LookupError("no such setting: DATABASE")
+
+
+configure()
