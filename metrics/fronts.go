@@ -2,11 +2,17 @@ package metrics
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// Fronts is fed by the front ends.
+// Fronts is fed by the front ends, each through its own Front.
 type Fronts struct {
-	names    []string
-	open     []prometheus.Gauge
-	accepted []prometheus.Counter
+	all []Front
+}
+
+// Front counts for one protocol. It has the methods that the front ends ask for.
+type Front struct {
+	name     string
+	open     prometheus.Gauge
+	accepted prometheus.Counter
+	refused  prometheus.Counter
 	protocol *bounded
 }
 
@@ -19,32 +25,39 @@ func newFronts(registry *prometheus.Registry, names []string) *Fronts {
 		Name: "penknife_connections_accepted_total",
 		Help: "Client connections that were accepted.",
 	}, []string{"front"})
-	registry.MustRegister(open, accepted)
-	f := &Fronts{
-		names: names,
-		protocol: newBounded(registry, prometheus.CounterOpts{
-			Name: "penknife_protocol_errors_total",
-			Help: "Requests that broke the rules of their protocol or were over a limit, by reason.",
-		}, "front", "reason"),
-	}
+	refused := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "penknife_connections_refused_total",
+		Help: "Client connections over limits.connections, or from an address that may not connect.",
+	}, []string{"front"})
+	registry.MustRegister(open, accepted, refused)
+	protocol := newBounded(registry, prometheus.CounterOpts{
+		Name: "penknife_protocol_errors_total",
+		Help: "Requests that broke the rules of their protocol or were over a limit, by reason.",
+	}, "front", "reason")
+	f := &Fronts{}
 	for _, name := range names {
-		f.open = append(f.open, open.WithLabelValues(name))
-		f.accepted = append(f.accepted, accepted.WithLabelValues(name))
+		f.all = append(f.all, Front{
+			name: name, open: open.WithLabelValues(name), accepted: accepted.WithLabelValues(name),
+			refused: refused.WithLabelValues(name), protocol: protocol,
+		})
 	}
 	return f
 }
 
-// Opened counts a connection that was accepted. Front is an index of Names.Fronts.
-func (f *Fronts) Opened(front int) {
-	front = within(front, len(f.names))
-	f.open[front].Inc()
-	f.accepted[front].Inc()
+// Of gives the counters of one front, an index of Names.Fronts.
+func (f *Fronts) Of(front int) *Front { return &f.all[within(front, len(f.all))] }
+
+// ConnectionOpened counts a connection that was accepted.
+func (f *Front) ConnectionOpened() {
+	f.open.Inc()
+	f.accepted.Inc()
 }
 
-// Closed counts a connection that ended.
-func (f *Fronts) Closed(front int) { f.open[within(front, len(f.names))].Dec() }
+// ConnectionClosed counts the end of a connection that was accepted.
+func (f *Front) ConnectionClosed() { f.open.Dec() }
 
-// Refused counts a request that broke the protocol. Reason is one of the front end's few constant texts.
-func (f *Fronts) Refused(front int, reason string) {
-	f.protocol.inc(f.names[within(front, len(f.names))], reason)
-}
+// ConnectionRefused counts a connection that was not served.
+func (f *Front) ConnectionRefused() { f.refused.Inc() }
+
+// ProtocolError counts a request that broke the protocol. Reason is one of the front end's few constant texts.
+func (f *Front) ProtocolError(reason string) { f.protocol.inc(f.name, reason) }

@@ -63,10 +63,12 @@ func TestRequests(t *testing.T) {
 
 func TestFrontsAndWorkers(t *testing.T) {
 	s := newSet()
-	s.Fronts.Opened(1)
-	s.Fronts.Opened(1)
-	s.Fronts.Closed(1)
-	s.Fronts.Refused(2, "length")
+	http := s.Fronts.Of(1)
+	http.ConnectionOpened()
+	http.ConnectionOpened()
+	http.ConnectionClosed()
+	http.ConnectionRefused()
+	s.Fronts.Of(2).ProtocolError("length")
 	s.Workers.Started()
 	s.Workers.Started()
 	s.Workers.Ended("signal")
@@ -74,6 +76,7 @@ func TestFrontsAndWorkers(t *testing.T) {
 	expect(t, page(t, s),
 		`penknife_connections{front="http"} 1`,
 		`penknife_connections_accepted_total{front="http"} 2`,
+		`penknife_connections_refused_total{front="http"} 1`,
 		`penknife_protocol_errors_total{front="uwsgi",reason="length"} 1`,
 		`penknife_worker_starts_total 2`,
 		`penknife_workers 1`,
@@ -85,7 +88,7 @@ func TestFrontsAndWorkers(t *testing.T) {
 func TestLabelsAreBounded(t *testing.T) {
 	s := newSet()
 	for i := range 3 * boundedLimit {
-		s.Fronts.Refused(1, fmt.Sprintf("reason %d", i))
+		s.Fronts.Of(1).ProtocolError(fmt.Sprintf("reason %d", i))
 	}
 	text := page(t, s)
 	if n := strings.Count(text, "\npenknife_protocol_errors_total{"); n != boundedLimit+1 {
@@ -98,7 +101,7 @@ func TestLabelsAreBounded(t *testing.T) {
 func TestNames(t *testing.T) {
 	s := newSet()
 	s.Requests.Done(1, []byte("GET"), 200, 1, 1)
-	s.Fronts.Refused(1, "a")
+	s.Fronts.Of(1).ProtocolError("a")
 	s.Workers.Ended("a")
 	s.Workers.Queue(func() int { return 0 })
 	text := page(t, s)
@@ -129,7 +132,7 @@ func TestCountingFromManyGoroutines(t *testing.T) {
 		wait.Go(func() {
 			for range 1000 {
 				s.Requests.Done(1, []byte("POST"), 500, 1, time.Millisecond)
-				s.Fronts.Refused(1, "x")
+				s.Fronts.Of(1).ProtocolError("x")
 			}
 		})
 	}
