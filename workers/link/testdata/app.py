@@ -1,0 +1,64 @@
+"""Applications by path, for the tests of the queue with a real worker."""
+import os
+import time
+
+
+def hello(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello world"]
+
+
+def echo(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [environ["wsgi.input"].read()]
+
+
+def pump(environ, start_response):
+    """The request body in pieces, as it is read."""
+    start_response("200 OK", [])
+    source = environ["wsgi.input"]
+    return iter(lambda: source.read(10000), b"")
+
+
+def stream(environ, start_response):
+    start_response("200 OK", [])
+    for n in range(int(environ["HTTP_X_BLOCKS"])):
+        yield b"%06d" % n * 100
+
+
+def fails(environ, start_response):
+    raise ValueError("before the head")
+
+
+def cut(environ, start_response):
+    start_response("200 OK", [])
+    yield b"part"
+    raise ValueError("after the head")
+
+
+def short(environ, start_response):
+    start_response("200 OK", [("Content-Length", "10")])
+    return [b"short"]
+
+
+def dies(environ, start_response):
+    os._exit(7)
+
+
+def hangs(environ, start_response):
+    while True:
+        time.sleep(0.05)
+
+
+def file(environ, start_response):
+    start_response("200 OK", [])
+    return environ["wsgi.file_wrapper"](open(__file__, "rb"))
+
+
+def environ_text(environ, start_response):
+    start_response("200 OK", [])
+    return [repr(sorted(environ.items(), key=lambda item: item[0])).encode()]
+
+
+def application(environ, start_response):
+    return globals()[environ["PATH_INFO"].lstrip("/")](environ, start_response)

@@ -1,0 +1,143 @@
+package link
+
+import (
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"penknife/gateway"
+
+	"golang.org/x/sys/unix"
+)
+
+// receiveFiles passes the descriptors that the worker sends on to the queue, as the workers package does.
+func (h *harness) receiveFiles() {
+	buf, rights := make([]byte, 64<<10), make([]byte, 64)
+	for {
+		n, oobn, _, _, err := unix.Recvmsg(int(h.control.Fd()), buf, rights, 0)
+		if err != nil || n == 0 {
+			return
+		}
+		if buf[0] != 'F' {
+			continue
+		}
+		messages, err := unix.ParseSocketControlMessage(rights[:oobn])
+		if err != nil {
+			return
+		}
+		fds, err := unix.ParseUnixRights(&messages[0])
+		if err != nil {
+			return
+		}
+		le := func(at int) uint32 {
+			return uint32(buf[at]) | uint32(buf[at+1])<<8 | uint32(buf[at+2])<<16 | uint32(buf[at+3])<<24
+		}
+		h.q.ReceiveFile(0, le(4), le(8), os.NewFile(uintptr(fds[0]), "response"))
+	}
+}
+
+func TestQueue_FileResponseArrivesAsDescriptor(t *testing.T) {
+	h := startHarness(t, testOptions())
+	go h.receiveFiles() // ends when the worker's end of the control socket is closed
+	resp, err := h.q.Serve(newRequest("GET", "/file"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile("testdata/app.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.File == nil || resp.Offset != 0 || resp.Length != int64(len(want)) {
+		t.Fatalf("file %v, offset %d, length %d; want %d", resp.File, resp.Offset, resp.Length, len(want))
+	}
+	got, err := io.ReadAll(io.NewSectionReader(resp.File, resp.Offset, resp.Length))
+	if err != nil || string(got) != string(want) {
+		t.Errorf("content differs: %v", err)
+	}
+	resp.Body.CloseWithError(nil)
+}
+
+func TestQueue_ThreadsServeAtTheSameTime(t *testing.T) {
+	o := testOptions()
+	o.Threads = 4
+	h := startHarness(t, o)
+	var running sync.WaitGroup
+	for range 3 {
+		running.Go(func() { h.get(newRequestOf("/hangs"), nil) }) // ends when the worker is reported dead
+	}
+	waitFor(t, "three busy lanes", func() bool { return h.q.Busy(0) == 3 })
+	if _, body, err := h.get(newRequestOf("/hello"), nil); err != nil || string(body) != "hello world" {
+		t.Errorf("the fourth lane: %q, %v", body, err)
+	}
+	h.cmd.Process.Kill()
+	h.cmd.Wait()
+	if lost := h.q.WorkerDied(0, "signal: killed"); lost != 3 {
+		t.Errorf("lost %d, want 3", lost)
+	}
+	running.Wait()
+}
+
+func TestEnviron_KeepsWhatIsSafeAndDropsTheRest(t *testing.T) {
+	h := startHarness(t, testOptions())
+	_, body, err := h.get(newRequest("GET", "/environ_text",
+		"HTTP_PROXY", "evil", "HTTP_CONTENT_LENGTH", "7", "HTTP_CONTENT_TYPE", "x", "wsgi.input", "forged",
+		"CUSTOM_VAR", "k\xe4se", "REQUEST_SCHEME", "https", "HTTPS", "", "UWSGI_FILE", "/etc/passwd"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(body)
+	for _, want := range []string{"('CUSTOM_VAR', 'k\xc3\xa4se')", "('wsgi.url_scheme', 'https')", "('UWSGI_FILE', '/etc/passwd')",
+		"('wsgi.version', (1, 0))", "('wsgi.multithread', False)", "('SCRIPT_NAME', '')"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("environ lacks %s in %s", want, text)
+		}
+	}
+	for _, bad := range []string{"HTTP_PROXY", "HTTP_CONTENT", "forged"} {
+		if strings.Contains(text, bad) {
+			t.Errorf("environ has %s", bad)
+		}
+	}
+}
+
+func TestHostileWorker_IsReportedAndItsRequestEnds(t *testing.T) {
+	o := testOptions()
+	reported := make(chan string, 4)
+	o.Hostile = func(_ int, reason string) { reported <- reason }
+	q, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Start()
+	answer := make(chan error, 1)
+	go func() { // ends with the request
+		_, err := q.Serve(newRequestOf("/x"), nil)
+		answer <- err
+	}()
+	waitFor(t, "the request in the ring", func() bool { return !q.ring.empty() })
+	s := &q.slots[int(uint32(q.ring.cell(0).Load()))]
+	s.state.Store(stateWord(0, 0, stateClaimed)) // what lane 0 would do
+	s.headLen.Store(1 << 30)
+	s.status.Store(200)
+	s.phase.Store(phaseHead)
+	q.handle(s.index)
+	if err := <-answer; gateway.KindOf(err) != gateway.KindWorkerDied {
+		t.Errorf("error: %v", err)
+	}
+	if reason := <-reported; !strings.Contains(reason, "impossible response head") {
+		t.Errorf("reason: %s", reason)
+	}
+	q.WorkerDied(0, "killed for it")
+	if err := q.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStepNames(t *testing.T) {
+	for s := stepIdle; s <= stepFailed; s++ {
+		if s.String() == "" {
+			t.Errorf("step %d has no name", s)
+		}
+	}
+}
