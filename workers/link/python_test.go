@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"sync"
 	"testing"
 
 	"penknife/gateway"
@@ -38,6 +39,8 @@ type harness struct {
 	q       *Queue
 	cmd     *exec.Cmd
 	control *os.File // our end of the worker's control socket
+
+	receivers sync.WaitGroup
 }
 
 func memfdOf(t testing.TB, content []byte) *os.File {
@@ -105,6 +108,7 @@ func (h *harness) stop() {
 	if err := h.q.Shutdown(h.t.Context()); err != nil && h.q.InFlight() > 0 {
 		h.t.Errorf("%d requests are still in flight", h.q.InFlight())
 	}
+	h.receivers.Wait()
 	h.control.Close()
 }
 

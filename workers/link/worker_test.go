@@ -13,10 +13,10 @@ import (
 )
 
 // receiveFiles passes the descriptors that the worker sends on to the queue, as the workers package does.
-func (h *harness) receiveFiles() {
+func (h *harness) receiveFiles(socket int) {
 	buf, rights := make([]byte, 64<<10), make([]byte, 64)
 	for {
-		n, oobn, _, _, err := unix.Recvmsg(int(h.control.Fd()), buf, rights, 0)
+		n, oobn, _, _, err := unix.Recvmsg(socket, buf, rights, 0)
 		if err != nil || n == 0 {
 			return
 		}
@@ -40,7 +40,8 @@ func (h *harness) receiveFiles() {
 
 func TestQueue_FileResponseArrivesAsDescriptor(t *testing.T) {
 	h := startHarness(t, testOptions())
-	go h.receiveFiles() // ends when the worker's end of the control socket is closed
+	socket := int(h.control.Fd())
+	h.receivers.Go(func() { h.receiveFiles(socket) }) // ends when the worker's end of the control socket is closed
 	resp, err := h.q.Serve(newRequest("GET", "/file"), nil)
 	if err != nil {
 		t.Fatal(err)
