@@ -32,6 +32,8 @@ type Options struct {
 	Config string
 	// Flags and Env are added to what the fields above give.
 	Flags, Env []string
+	// NoUwsgi leaves the uwsgi listeners to Config: Uwsgi and UwsgiTCP are empty.
+	NoUwsgi bool
 	// Alarms permits the log to have what otherwise fails the test: an application that crashes on purpose.
 	Alarms bool
 }
@@ -94,7 +96,11 @@ func (s *Server) arguments(t testing.TB) []string {
 		python = DefaultPython(t)
 	}
 	arguments = append(arguments, "--python", python,
-		"--http", s.HTTP, "--http", "unix:"+s.HTTPUnix, "--uwsgi", "unix:"+s.Uwsgi, "--uwsgi", s.UwsgiTCP,
+		"--http", s.HTTP, "--http", "unix:"+s.HTTPUnix)
+	if !o.NoUwsgi {
+		arguments = append(arguments, "--uwsgi", "unix:"+s.Uwsgi, "--uwsgi", s.UwsgiTCP)
+	}
+	arguments = append(arguments,
 		"--processes", strconv.Itoa(max(o.Processes, 1)), "--threads", strconv.Itoa(max(o.Threads, 1)))
 	return append(arguments, o.Flags...)
 }
