@@ -69,18 +69,25 @@ func TestFrontsAndWorkers(t *testing.T) {
 	http.ConnectionClosed()
 	http.ConnectionRefused()
 	s.Fronts.Of(2).ProtocolError("length")
-	s.Workers.Started()
-	s.Workers.Started()
-	s.Workers.Ended("signal")
-	s.Workers.Queue(func() int { return 42 })
+	s.Workers.WorkerStarted(20 * time.Millisecond)
+	s.Workers.WorkerStarted(time.Minute)
+	s.Workers.WorkerExited("signal")
+	s.Workers.RequestOverdue()
+	s.Workers.BodySpooled(100, false)
+	s.Workers.BodySpooled(1<<20, true)
+	s.Workers.Watch(func() int { return 2 }, func() int { return 42 })
 	expect(t, page(t, s),
 		`penknife_connections{front="http"} 1`,
 		`penknife_connections_accepted_total{front="http"} 2`,
 		`penknife_connections_refused_total{front="http"} 1`,
 		`penknife_protocol_errors_total{front="uwsgi",reason="length"} 1`,
 		`penknife_worker_starts_total 2`,
-		`penknife_workers 1`,
-		`penknife_worker_deaths_total{cause="signal"} 1`,
+		`penknife_worker_start_duration_seconds_bucket{le="0.025"} 1`,
+		`penknife_worker_exits_total{cause="signal"} 1`,
+		`penknife_requests_overdue_total 1`,
+		`penknife_request_body_bytes_total{spool="memory"} 100`,
+		`penknife_request_body_bytes_total{spool="file"} 1.048576e+06`,
+		`penknife_workers_ready 2`,
 		`penknife_queue_requests 42`,
 	)
 }
@@ -102,8 +109,8 @@ func TestNames(t *testing.T) {
 	s := newSet()
 	s.Requests.Done(1, []byte("GET"), 200, 1, 1)
 	s.Fronts.Of(1).ProtocolError("a")
-	s.Workers.Ended("a")
-	s.Workers.Queue(func() int { return 0 })
+	s.Workers.WorkerExited("a")
+	s.Workers.Watch(func() int { return 0 }, func() int { return 0 })
 	text := page(t, s)
 	problems, err := promlint.New(bytes.NewBufferString(text)).Lint()
 	if err != nil {

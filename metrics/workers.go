@@ -1,52 +1,87 @@
 package metrics
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
 
-// Workers is fed by the worker manager.
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// startBuckets are for the start of a worker, in seconds: a fork takes milliseconds, an import may take a minute.
+var startBuckets = []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
+
+// Workers is fed by the worker manager. It has the methods that the manager asks for.
 type Workers struct {
 	starts   prometheus.Counter
-	ready    prometheus.Gauge
-	deaths   *bounded
+	took     prometheus.Observer
+	exits    *bounded
+	overdue  prometheus.Counter
+	inMemory prometheus.Counter
+	inFile   prometheus.Counter
 	registry *prometheus.Registry
 }
 
 func newWorkers(registry *prometheus.Registry) *Workers {
-	w := &Workers{
-		starts: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "penknife_worker_starts_total",
-			Help: "Worker processes that were started.",
-		}),
-		ready: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "penknife_workers",
-			Help: "Worker processes that are alive.",
-		}),
-		deaths: newBounded(registry, prometheus.CounterOpts{
-			Name: "penknife_worker_deaths_total",
+	starts := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "penknife_worker_starts_total",
+		Help: "Worker processes that became ready.",
+	})
+	took := prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name:    "penknife_worker_start_duration_seconds",
+		Help:    "From the order of a worker until it was ready.",
+		Buckets: startBuckets,
+	})
+	overdue := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "penknife_requests_overdue_total",
+		Help: "Requests that passed workers.request_timeout in the application.",
+	})
+	spooled := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "penknife_request_body_bytes_total",
+		Help: "Bytes of request bodies that were received completely, by where they waited for a worker.",
+	}, []string{"spool"})
+	registry.MustRegister(starts, took, overdue, spooled)
+	return &Workers{
+		starts: starts, took: took, overdue: overdue,
+		inMemory: spooled.WithLabelValues("memory"), inFile: spooled.WithLabelValues("file"),
+		exits: newBounded(registry, prometheus.CounterOpts{
+			Name: "penknife_worker_exits_total",
 			Help: "Worker processes that ended, by cause.",
 		}, "cause"),
 		registry: registry,
 	}
-	registry.MustRegister(w.starts, w.ready)
-	return w
 }
 
-// Started counts a worker process that was started.
-func (w *Workers) Started() {
+// WorkerStarted counts a worker that became ready, so long after it was ordered.
+func (w *Workers) WorkerStarted(took time.Duration) {
 	w.starts.Inc()
-	w.ready.Inc()
+	w.took.Observe(took.Seconds())
 }
 
-// Ended counts the end of a worker process. Cause is one of the manager's few constant texts.
-func (w *Workers) Ended(cause string) {
-	w.ready.Dec()
-	w.deaths.inc(cause)
+// WorkerExited counts the end of a worker's process. Cause is one of the manager's few constant texts.
+func (w *Workers) WorkerExited(cause string) { w.exits.inc(cause) }
+
+// RequestOverdue counts a request that passed its time limit in the application.
+func (w *Workers) RequestOverdue() { w.overdue.Inc() }
+
+// BodySpooled counts a request body that was received, toFile when it did not fit into memory.
+func (w *Workers) BodySpooled(bytes int64, toFile bool) {
+	if toFile {
+		w.inFile.Add(float64(max(bytes, 0)))
+		return
+	}
+	w.inMemory.Add(float64(max(bytes, 0)))
 }
 
-// Queue makes the number of requests that are queued or running a gauge. It is called at each scrape, from any
-// goroutine, and must not block. Queue may be called once.
-func (w *Workers) Queue(inFlight func() int) {
-	w.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "penknife_queue_requests",
-		Help: "Requests that wait for a worker or are in the application.",
-	}, func() float64 { return float64(inFlight()) }))
+// Watch makes gauges of the workers that are ready and of the requests that wait for one or run. Both functions are
+// called at each scrape, from any goroutine, and must not block. Watch may be called once.
+func (w *Workers) Watch(ready, inFlight func() int) {
+	w.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "penknife_workers_ready",
+			Help: "Worker processes that take requests.",
+		}, func() float64 { return float64(ready()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "penknife_queue_requests",
+			Help: "Requests that wait for a worker or are in the application.",
+		}, func() float64 { return float64(inFlight()) }),
+	)
 }
