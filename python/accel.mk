@@ -9,7 +9,7 @@ PYTHON ?= python3
 ACCEL_OUT     := python/dist/_accel.abi3.so
 ACCEL_SOURCES := $(wildcard python/accel/*.c)
 ACCEL_HEADERS := $(wildcard python/accel/*.h)
-ACCEL_CFLAGS  := -O2 -fPIC -shared -fvisibility=hidden -std=c11 -Wall -Wextra -Werror -DPy_LIMITED_API=0x030A0000
+ACCEL_CFLAGS  := -O2 -fPIC -shared -fvisibility=hidden -std=c11 -Wall -Wextra -Werror -Wno-error=deprecated-declarations -DPy_LIMITED_API=0x030A0000
 
 .PHONY: accel
 accel: python/dist/.keep $(ACCEL_OUT)

@@ -99,6 +99,8 @@ void pk_log_exception(pk_request *r);
 bool pk_send_file(pk_request *r, int fd);
 
 /* worker.c */
+int pk_watch_forks(void); /* in the worker process, once */
+void pk_leave_if_forked(void);
 PyObject *pk_serve(PyObject *module, PyObject *args);
 
 /* util.c */

@@ -51,6 +51,7 @@ static enum pk_sent copy_in(pk_request *r, const char *data, size_t size) {
 
 /* Gives the slot back: from here on Go may reuse it. */
 static void give_back(pk_request *r) {
+    pk_leave_if_forked();
     r->live = false;
     if (!pk_done(&r->lane, &r->slot)) {
         pk_publish_or_exit(r);
@@ -64,6 +65,7 @@ static bool complete(const pk_request *r) {
 }
 
 enum pk_sent pk_send(pk_request *r, const char *data, size_t size, bool flush) {
+    pk_leave_if_forked();
     if (!r->live) {
         return size > 0 ? PK_SENT_EXCESS : PK_SENT;
     }

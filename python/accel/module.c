@@ -60,6 +60,9 @@ static PyObject *configure(PyObject *module, PyObject *args) {
     pk_this.multiprocess = multiprocess != 0;
     Py_XDECREF(pk_this.format_exception);
     pk_this.format_exception = Py_NewRef(format_exception);
+    if (pk_watch_forks() != 0) {
+        return PyErr_NoMemory();
+    }
     pk_this.configured = true;
     return Py_NewRef(Py_None);
 }

@@ -139,6 +139,25 @@ void pk_wait_for_work(pk_lane *lane) {
     __atomic_fetch_and(lane->idle_word, ~lane->idle_bit, __ATOMIC_SEQ_CST);
 }
 
+void pk_pass_on(pk_lane *lane) {
+    pk_queue *q = lane->queue;
+    __atomic_fetch_and(lane->idle_word, ~lane->idle_bit, __ATOMIC_SEQ_CST);
+    for (uint32_t word = 0; word < PK_IDLE_WORDS && !ring_empty(q); word++) {
+        uint64_t *idle = PK_U64(q->base, PK_H_IDLE + word * 8);
+        uint64_t set = pk_load(idle), bit = set & -set;
+        if (bit == 0 || !(__atomic_fetch_and(idle, ~bit, __ATOMIC_SEQ_CST) & bit)) {
+            continue;
+        }
+        uint32_t other = word * 64 + (uint32_t)__builtin_ctzll(bit);
+        if (other < q->workers * q->threads) {
+            uint32_t *wake = PK_U32(q->lanes + (size_t)other * PK_LANE_SIZE, PK_L_WAKE);
+            pk_store(wake, 1);
+            syscall(SYS_futex, wake, FUTEX_WAKE, 1, NULL, NULL, 0);
+            return;
+        }
+    }
+}
+
 bool pk_publish(pk_queue *q, uint32_t slot) {
     uint64_t word = slot / 64;
     __atomic_fetch_or(PK_U64(q->events, (q->summary_words + word) * 8), 1ULL << (slot % 64), __ATOMIC_SEQ_CST);

@@ -54,6 +54,9 @@ bool pk_stopping(const pk_lane *lane);
  * early on a signal. Call it without the GIL. Ends the process when Go is gone. */
 void pk_wait_for_work(pk_lane *lane);
 
+/* For a lane that leaves: wakes another one if a slot waits, since Go may have woken this one for it. */
+void pk_pass_on(pk_lane *lane);
+
 /* Tells Go that something changed in a slot. Returns false when the eventfd is not ours any more: the worker is
  * beyond repair then and must exit. */
 bool pk_publish(pk_queue *q, uint32_t slot);

@@ -1,7 +1,25 @@
 /* The loop of one worker thread: claim a request, call the application, send what it returns. */
+#define _GNU_SOURCE 1
 #include "accel.h"
 
+#include <pthread.h>
+#include <unistd.h>
+
 static PyObject *name_close;
+
+/* An application may fork in a request and let the child come back to us. The child is no worker: it must not answer
+ * the request a second time, nor claim others. */
+static bool forked;
+
+static void in_forked_child(void) { forked = true; }
+
+int pk_watch_forks(void) { return pthread_atfork(NULL, NULL, in_forked_child); }
+
+void pk_leave_if_forked(void) {
+    if (forked) {
+        _exit(0);
+    }
+}
 
 static void begin(pk_request *r) {
     uint8_t *control = r->slot.control;
@@ -96,6 +114,7 @@ static int run(pk_request *r, PyObject *app) {
             return -1;
         }
     }
+    pk_pass_on(&r->lane);
     return 0;
 }
 

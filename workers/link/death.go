@@ -17,7 +17,7 @@ func (q *Queue) StopWorker(worker int) { q.ring.stopWorker(worker) }
 func (q *Queue) WorkerDied(worker int, cause string) (lost int) {
 	for i := range q.slots {
 		s := &q.slots[i]
-		if !q.holds(worker, s) {
+		if !q.holds(worker, s) && !s.damagedBy(worker) {
 			continue
 		}
 		if s.end(gateway.Errorf(gateway.KindWorkerDied, "worker died: %s", cause)) {
@@ -47,6 +47,12 @@ func (q *Queue) holds(worker int, s *slot) bool {
 	return (state == stateClaimed || state == stateDone) && lane >= 0 && lane%q.mem.workers == worker
 }
 
+func (s *slot) damagedBy(worker int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.step != stepIdle && s.suspect == worker+1
+}
+
 // end settles an exchange whose worker will not touch the slot again, and tells whether it failed by that.
 func (s *slot) end(err error) (failed bool) {
 	s.mu.Lock()
@@ -54,7 +60,10 @@ func (s *slot) end(err error) (failed bool) {
 		s.mu.Unlock()
 		return false
 	}
-	d := s.advance() // an answer that is complete in memory still counts
+	var d delivery
+	if s.suspect == 0 {
+		d = s.advance() // an answer that is complete in memory still counts
+	}
 	if s.step == stepWaiting || s.step == stepAnswered && !s.workerDone {
 		failed = true
 		s.workerDone = true

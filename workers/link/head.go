@@ -62,6 +62,7 @@ func (s *slot) damaged(lane int, reason string) delivery {
 	if lane >= 0 && lane < s.q.mem.workers*s.q.mem.threads {
 		worker = lane % s.q.mem.workers
 	}
+	s.suspect = worker + 1
 	if s.q.opts.Hostile != nil {
 		s.q.opts.Hostile(worker, reason)
 	}

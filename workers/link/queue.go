@@ -101,21 +101,18 @@ func (q *Queue) submit(req *gateway.Request, body Spool) (*slot, error) {
 	if s == nil {
 		return nil, gateway.Errorf(gateway.KindOverloaded, "all %d places of the queue are taken (workers.queue)", len(q.slots))
 	}
-	s.mu.Lock()
-	if err := s.load(req, body); err != nil {
+	if err := s.load(req, body); err != nil { // nobody else looks at an idle slot: no lock
 		q.putFree(s)
-		s.mu.Unlock()
 		return nil, err
 	}
-	s.step = stepWaiting
+	s.mu.Lock()
 	position, ok := q.ring.push(uint32(s.index), s.state)
-	s.position = position
 	if !ok {
-		s.step = stepIdle
-		q.putFree(s)
 		s.mu.Unlock()
+		q.putFree(s)
 		return nil, gateway.Errorf(gateway.KindOverloaded, "the queue's ring is full (workers.queue)")
 	}
+	s.step, s.position = stepWaiting, position
 	s.mu.Unlock()
 	q.ring.wakeOne()
 	if !q.scanning.Load() {

@@ -77,6 +77,7 @@ type slot struct {
 	refilling bool
 
 	workerDone, frontDone bool
+	suspect               int // worker index + 1 that damaged the slot's words
 
 	id             uint64
 	method, target []byte // for the Overdue record, bounded
@@ -93,7 +94,7 @@ type watch struct {
 
 const maxTargetCopy = 1024
 
-// load puts the request into the slot's area. It must not be visible to workers yet.
+// load puts the request into the slot's area. The slot is idle: taken from the free stack, not visible to workers.
 func (s *slot) load(req *gateway.Request, spool Spool) error {
 	if len(req.Vars) > len(s.varsArea) {
 		return gateway.PublicErrorf(gateway.KindHeadTooLarge,
@@ -117,7 +118,7 @@ func (s *slot) load(req *gateway.Request, spool Spool) error {
 	s.clearWords()
 
 	s.later, s.spool, s.err, s.file = req.Later, spool, nil, nil
-	s.workerDone, s.frontDone, s.refilling = false, false, false
+	s.workerDone, s.frontDone, s.refilling, s.suspect = false, false, false, 0
 	s.id = req.ID
 	s.method = append(s.method[:0], req.Method[:min(len(req.Method), maxTargetCopy)]...)
 	s.target = append(s.target[:0], req.Target[:min(len(req.Target), maxTargetCopy)]...)

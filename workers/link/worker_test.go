@@ -135,6 +135,15 @@ func TestHostileWorker_IsReportedAndItsRequestEnds(t *testing.T) {
 	}
 }
 
+func TestQueue_ForkedChildOfTheApplicationAnswersNothing(t *testing.T) {
+	h := startHarness(t, testOptions())
+	for range 20 {
+		if _, body, err := h.get(newRequest("GET", "/forks"), nil); err != nil || string(body) != "once" {
+			t.Fatalf("%q, %v", body, err)
+		}
+	}
+}
+
 func TestStepNames(t *testing.T) {
 	for s := stepIdle; s <= stepFailed; s++ {
 		if s.String() == "" {

@@ -45,6 +45,13 @@ def dies(environ, start_response):
     os._exit(7)
 
 
+def forks(environ, start_response):
+    """The child comes back to the server, as after a forgotten os._exit."""
+    os.fork()
+    start_response("200 OK", [])
+    return [b"once"]
+
+
 def hangs(environ, start_response):
     while True:
         time.sleep(0.05)
