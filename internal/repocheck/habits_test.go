@@ -21,7 +21,9 @@ func TestNoInit(t *testing.T) {
 
 // TestPackageVariables permits errors, tables and embeds, and nothing that changes.
 func TestPackageVariables(t *testing.T) {
-	for _, s := range productSources(t) {
+	product := productSources(t)
+	makers := literalMakers(product)
+	for _, s := range product {
 		for _, declaration := range s.file.Decls {
 			general, ok := declaration.(*ast.GenDecl)
 			if !ok || general.Tok != token.VAR {
@@ -29,12 +31,34 @@ func TestPackageVariables(t *testing.T) {
 			}
 			for _, spec := range general.Specs {
 				value := spec.(*ast.ValueSpec)
-				if !isEmbed(general, value) && !isConstantLike(value) {
+				if !isEmbed(general, value) && !isConstantLike(value, makers[s.dir]) {
 					t.Errorf("%s: package-level variable %s is no error, table or embed", s.line(value), value.Names[0].Name)
 				}
 			}
 		}
 	}
+}
+
+// literalMakers lists, for each package, its own functions that only return one composite literal or its address: a
+// table written with them is still a table.
+func literalMakers(product []source) map[string]map[string]bool {
+	makers := map[string]map[string]bool{}
+	for _, s := range product {
+		if makers[s.dir] == nil {
+			makers[s.dir] = map[string]bool{}
+		}
+		for _, declaration := range s.file.Decls {
+			function, ok := declaration.(*ast.FuncDecl)
+			if !ok || function.Body == nil || len(function.Body.List) != 1 {
+				continue
+			}
+			statement, ok := function.Body.List[0].(*ast.ReturnStmt)
+			if ok && len(statement.Results) == 1 && isTable(statement.Results[0], nil) {
+				makers[s.dir][function.Name.Name] = true
+			}
+		}
+	}
+	return makers
 }
 
 // isEmbed tells a variable that //go:embed fills.
@@ -52,21 +76,21 @@ func isEmbed(general *ast.GenDecl, value *ast.ValueSpec) bool {
 	return false
 }
 
-// isConstantLike tells "_ Interface = …" assertions, errors, composite literals, compiled patterns, and in package
-// main the version that the linker sets.
-func isConstantLike(value *ast.ValueSpec) bool {
+// isConstantLike tells "_ Interface = …" assertions, errors, composite literals, compiled patterns, points in time, and
+// in package main the version that the linker sets.
+func isConstantLike(value *ast.ValueSpec, makers map[string]bool) bool {
 	for i, name := range value.Names {
 		if name.Name == "_" || name.Name == "version" {
 			continue
 		}
-		if i >= len(value.Values) || !isTable(value.Values[i]) {
+		if i >= len(value.Values) || !isTable(value.Values[i], makers) {
 			return false
 		}
 	}
 	return true
 }
 
-func isTable(expression ast.Expr) bool {
+func isTable(expression ast.Expr, makers map[string]bool) bool {
 	switch e := expression.(type) {
 	case *ast.CompositeLit:
 		return true
@@ -75,12 +99,12 @@ func isTable(expression ast.Expr) bool {
 		return e.Op == token.AND && literal
 	case *ast.CallExpr:
 		switch nameOf(e.Fun) {
-		case "errors.New", "fmt.Errorf", "regexp.MustCompile", "strings.NewReplacer", "gateway.Errorf", "gateway.PublicErrorf":
+		case "errors.New", "fmt.Errorf", "regexp.MustCompile", "strings.NewReplacer", "gateway.Errorf", "gateway.PublicErrorf", "time.Unix", "time.Date":
 			return true
 		}
 		_, conversion := e.Fun.(*ast.ArrayType) // []byte("text")
 		_, literal := e.Fun.(*ast.FuncLit)      // a table that a function literal computes
-		return conversion || literal
+		return conversion || literal || makers[nameOf(e.Fun)]
 	}
 	return false
 }

@@ -154,7 +154,7 @@ func (s *Server) leave(t testing.TB) {
 		if code := s.Terminate(t, Grace); code != 0 {
 			t.Errorf("exit code %d after SIGTERM", code)
 		}
-		s.checkSocketsGone(t)
+		s.CheckSocketsGone(t)
 	}
 	s.CheckNobodyLeft(t, below)
 	if !s.options.Alarms {
@@ -169,7 +169,8 @@ func (s *Server) leave(t testing.TB) {
 	}
 }
 
-func (s *Server) checkSocketsGone(t testing.TB) {
+// CheckSocketsGone fails for each socket file of the server that is still there.
+func (s *Server) CheckSocketsGone(t testing.TB) {
 	for _, path := range []string{s.HTTPUnix, s.Uwsgi} {
 		if _, err := os.Lstat(path); err == nil {
 			t.Errorf("%s is left behind", filepath.Base(path))

@@ -1,0 +1,28 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+
+	"penknife/internal/testkit"
+)
+
+// TestIdleCostsNothing counts how often anything of penknife wakes while nobody asks for anything.
+func TestIdleCostsNothing(t *testing.T) {
+	s := serve(t, "hello:application", testkit.Options{Processes: 4, Threads: 2})
+	together(t, s, "/", 8)
+	const window = 4 * time.Second
+	pids := s.Everything()
+	var rate float64
+	// What the requests left behind (timers, the collector) may take a moment to settle.
+	testkit.Eventually(t, 20*time.Second, func() error {
+		before := testkit.WakeUps(pids)
+		<-time.After(window)
+		rate = float64(testkit.WakeUps(pids)-before) / window.Seconds()
+		if rate >= 5 {
+			return errNotYet
+		}
+		return nil
+	})
+	t.Logf("%.1f wake-ups per second over %d processes", rate, len(pids))
+}

@@ -1,0 +1,136 @@
+package e2e
+
+import (
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"penknife/internal/testkit"
+)
+
+// TestTermDrains: after SIGTERM nobody new is accepted, who is in flight is answered, then it exits with 0.
+func TestTermDrains(t *testing.T) {
+	s := serve(t, "streams:application", testkit.Options{Processes: 2, Config: "workers: {grace_period: 20s}\n"})
+	gate := testkit.NewGate(t)
+	var held []*testkit.Exchange
+	for _, c := range s.Fronts() {
+		exchange := send(t, c, target("/gated", "gate", gate.Path))
+		readHead(t, exchange)
+		held = append(held, exchange)
+	}
+	s.Signal(t, syscall.SIGTERM)
+	testkit.Eventually(t, 5*time.Second, func() error {
+		for _, c := range s.Fronts() {
+			if exchange, err := c.Dial(); err == nil {
+				_ = exchange.Close()
+				return errNotYet
+			}
+		}
+		return nil
+	})
+	if s.Exited() {
+		t.Error("it left before its requests were answered")
+	}
+	gate.Pass(t, len(held))
+	for _, exchange := range held {
+		readUntil(t, exchange, "second")
+	}
+	if code := s.Wait(t, testkit.Grace); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	s.CheckSocketsGone(t)
+}
+
+// readHead reads the head of an answer and leaves the body.
+func readHead(t testing.TB, exchange *testkit.Exchange) {
+	t.Helper()
+	if answer, err := exchange.ReceiveHead(); err != nil || answer.Status != 200 {
+		t.Fatalf("%d, %v", answer.Status, err)
+	}
+}
+
+// TestSecondTermIsHard, and so are INT and QUIT at once: whoever is in flight is given up.
+func TestHardStops(t *testing.T) {
+	for name, signals := range map[string][]syscall.Signal{
+		"INT": {syscall.SIGINT}, "QUIT": {syscall.SIGQUIT}, "TERM TERM": {syscall.SIGTERM, syscall.SIGTERM},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, "streams:application", testkit.Options{Config: "workers: {grace_period: 60s}\n"})
+			gate := testkit.NewGate(t)
+			exchange := send(t, testkit.HTTPClient(s.HTTP), target("/gated", "gate", gate.Path))
+			readHead(t, exchange)
+			below := s.Pythons()
+			for i, signal := range signals {
+				if i > 0 {
+					awaitNoListener(t, s)
+				}
+				s.Signal(t, signal)
+			}
+			s.Wait(t, 5*time.Second)
+			s.CheckNobodyLeft(t, below)
+			s.CheckSocketsGone(t)
+		})
+	}
+}
+
+func awaitNoListener(t testing.TB, s *testkit.Server) {
+	t.Helper()
+	testkit.Eventually(t, 5*time.Second, func() error {
+		exchange, err := testkit.HTTPClient(s.HTTP).Dial()
+		if err != nil {
+			return nil
+		}
+		_ = exchange.Close()
+		return errNotYet
+	})
+}
+
+// TestGracePeriodEnds: a request that never ends does not keep penknife from leaving.
+func TestGracePeriodEnds(t *testing.T) {
+	s := serve(t, "streams:application", testkit.Options{Config: "workers: {grace_period: 1s}\n"})
+	gate := testkit.NewGate(t)
+	exchange := send(t, testkit.HTTPClient(s.HTTP), target("/gated", "gate", gate.Path))
+	readHead(t, exchange)
+	below := s.Pythons()
+	start := time.Now()
+	s.Signal(t, syscall.SIGTERM)
+	s.Wait(t, testkit.Grace)
+	if took := time.Since(start); took < 900*time.Millisecond || took > 5*time.Second {
+		t.Errorf("it left after %v", took)
+	}
+	s.CheckNobodyLeft(t, below)
+}
+
+// TestIdleKeepAliveDoesNotDelayTheStop: connections that wait for a next request are closed.
+func TestIdleKeepAliveDoesNotDelayTheStop(t *testing.T) {
+	s := serve(t, "hello:application", testkit.Options{})
+	exchange, err := testkit.HTTPClient(s.HTTP).Send(testkit.Call{Headers: []string{"Connection: keep-alive"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = exchange.Close() }()
+	if _, err = exchange.Receive(); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	if code := s.Terminate(t, testkit.Grace); code != 0 || time.Since(start) > 3*time.Second {
+		t.Errorf("exit code %d after %v", code, time.Since(start))
+	}
+}
+
+// TestSocketModes: what the config says is what the file has.
+func TestSocketModes(t *testing.T) {
+	path := testkit.Dir(t) + "/mode.sock"
+	s := serve(t, "hello:application", testkit.Options{
+		NoUwsgi: true, Config: "uwsgi: [{listen: \"unix:" + path + "\", mode: \"0604\"}]\n"})
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o604 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	expectBody(t, testkit.UwsgiClient(path).Do(t, testkit.Call{}), "hello\n")
+	s.Terminate(t, testkit.Grace)
+	if _, err = os.Stat(path); err == nil {
+		t.Error("the socket is left behind")
+	}
+}
