@@ -13,6 +13,12 @@ def echo(environ, start_response):
     return [environ["wsgi.input"].read()]
 
 
+def busy_echo(environ, start_response):
+    """As echo, after a millisecond or so of work."""
+    sum(range(40_000))
+    return echo(environ, start_response)
+
+
 def pump(environ, start_response):
     """The request body in pieces, as it is read."""
     start_response("200 OK", [])
