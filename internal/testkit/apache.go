@@ -40,7 +40,7 @@ func Apache(t testing.TB, target string) *Front {
 	}
 	f := &Front{Address: FreeAddress(t), Dir: dir}
 	config := Write(t, dir, "apache.conf", fmt.Sprintf(apacheMain, dir, f.Address, user, target))
-	f.Process = Start(t, dir, nil, command(t, "apache2"), "-d", dir, "-f", config, "-D", "FOREGROUND")
+	f.Process = Start(t, dir, nil, Command(t, "apache2"), "-d", dir, "-f", config, "-D", "FOREGROUND")
 	f.AwaitAccept(t, f.Address)
 	return f
 }

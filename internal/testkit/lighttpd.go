@@ -28,7 +28,7 @@ func Lighttpd(t testing.TB, path, extra string) *Front {
 		t.Fatal(err)
 	}
 	config := Write(t, dir, "lighttpd.conf", fmt.Sprintf(lighttpdMain, dir, host, port, extra, path))
-	f.Process = Start(t, dir, nil, command(t, "lighttpd"), "-D", "-f", config)
+	f.Process = Start(t, dir, nil, Command(t, "lighttpd"), "-D", "-f", config)
 	f.AwaitAccept(t, f.Address)
 	return f
 }

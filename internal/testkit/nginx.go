@@ -73,7 +73,7 @@ func Nginx(t testing.TB, http, server string) *Front {
 	}
 	f := &Front{Address: FreeAddress(t), Dir: dir}
 	config := Write(t, dir, "nginx.conf", fmt.Sprintf(nginxMain, user, http, f.Address, server))
-	f.Process = Start(t, dir, nil, command(t, "nginx"), "-p", dir, "-c", config, "-e", "stderr", "-g", "daemon off;")
+	f.Process = Start(t, dir, nil, Command(t, "nginx"), "-p", dir, "-c", config, "-e", "stderr", "-g", "daemon off;")
 	f.AwaitAccept(t, f.Address)
 	return f
 }
@@ -87,8 +87,8 @@ func NginxPass(t testing.TB, uwsgi, extra string) *Front {
 	return Nginx(t, "", UwsgiParams+extra+"\n    location / { uwsgi_pass "+uwsgi+"; }")
 }
 
-// command finds an executable on PATH or where Debian keeps its daemons.
-func command(t testing.TB, name string) string {
+// Command finds an executable on PATH or where Debian keeps its daemons.
+func Command(t testing.TB, name string) string {
 	t.Helper()
 	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), "/usr/sbin", "/sbin") {
 		path := filepath.Join(dir, name)
