@@ -1,0 +1,94 @@
+package httpfront
+
+import (
+	"errors"
+	"io"
+	"net"
+	"runtime/debug"
+	"time"
+
+	"penknife/gateway"
+)
+
+// How long a failing accept pauses, and how long a refused connection may take to read its answer.
+const (
+	minAcceptPause = 5 * time.Millisecond
+	maxAcceptPause = time.Second
+	refusalTime    = time.Second
+)
+
+// acceptAll accepts until the listener is closed. Errors that pass, such as running out of descriptors, make it pause
+// with growing length, so that it neither ends nor spins.
+func (s *Server) acceptAll(ln net.Listener) error {
+	pause := time.Duration(0)
+	for {
+		nc, err := ln.Accept()
+		switch {
+		case err == nil:
+			pause = 0
+			s.admit(nc)
+		case s.stopping.Load():
+			return nil
+		case errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF):
+			return err
+		default:
+			if pause == 0 {
+				s.log.Error("accept fails", "listen", ln.Addr().String(), "error", err)
+			}
+			pause = min(max(2*pause, minAcceptPause), maxAcceptPause)
+			s.conns.pause(pause)
+		}
+	}
+}
+
+// admit starts serving a connection, or refuses it.
+func (s *Server) admit(nc net.Conn) {
+	if n := s.open.Add(1); s.limits.Connections > 0 && n > int64(s.limits.Connections) {
+		s.open.Add(-1)
+		s.refuseConnection(nc)
+		return
+	}
+	c := newConn(s, nc)
+	if !s.conns.add(c) {
+		s.open.Add(-1)
+		nc.Close()
+		return
+	}
+	s.counter.ConnectionOpened()
+	// Ends with its connection: by the client, a timeout, or Shutdown, which closes the socket at its deadline.
+	go s.serve(c)
+}
+
+// serve lets fasthttp run the connection. ServeConn closes it; the deferred Close is for a panic in fasthttp.
+func (s *Server) serve(c *conn) {
+	defer c.Close()
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("panic on a connection", "peer", c.peer.text, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	if err := s.engine.ServeConn(c); err != nil {
+		s.log.Debug("connection ended", "peer", c.peer.text, "error", err)
+	}
+}
+
+// refuseConnection tells a connection over the limit to come back later.
+func (s *Server) refuseConnection(nc net.Conn) {
+	s.counter.ConnectionRefused()
+	if !s.conns.beginRefusal() {
+		nc.Close()
+		return
+	}
+	// Ends after refusalTime at the latest.
+	go func() {
+		defer s.conns.endRefusal()
+		defer nc.Close()
+		nc.SetDeadline(time.Now().Add(refusalTime))
+		page, _ := gateway.PageFor(errTooManyConnections)
+		page.Close = true
+		if _, err := nc.Write(append(s.appendPage(nil, page, "Connection: close\r\n"), page.Text...)); err != nil {
+			return
+		}
+		lingerOn(nc, refusalTime)
+	}()
+}

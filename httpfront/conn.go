@@ -1,0 +1,258 @@
+package httpfront
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"penknife/gateway"
+)
+
+// Bounds of what a connection keeps.
+const (
+	maxKeptBuffer = 64 << 10 // larger buffers go to the garbage collector instead of the pool
+	minInput      = 4 << 10
+	maxEmptyLines = 4 // before a request line; RFC 9112 section 2.2 asks for at least one
+)
+
+// errDisagree is what fasthttp gets when it wants bytes beyond a head that is complete.
+var errDisagree = errors.New("httpfront: the head is complete")
+
+// scratch is the memory of a request. A connection has one from the first byte of a request to the next idle wait.
+type scratch struct {
+	in   []byte // what was read from the socket; conn.taken tells how much of it is used up
+	vars []byte
+	out  []byte
+	head head
+}
+
+// conn is a connection as fasthttp sees it. Read gives one checked head per call and nothing else; Write drops what it
+// is given, since answers are written by respond.go. Only the connection's goroutine uses it, except for idle and the
+// socket's own Close and SetReadDeadline, which Shutdown calls.
+type conn struct {
+	net.Conn
+	srv  *Server
+	peer peer
+
+	*scratch     // nil while idle
+	taken    int // bytes of scratch.in that are used up
+	handed   bool
+	linger   bool // the client may still be sending: see lingerOn
+	idle     atomic.Bool
+	closed   sync.Once
+
+	readArmed, writeArmed time.Time // the socket's deadlines
+	readStale             bool      // the read deadline has fired and must be set anew
+
+	vector  [2][]byte   // for writev
+	buffers net.Buffers // over vector
+
+	exchange
+}
+
+func newConn(s *Server, nc net.Conn) *conn {
+	c := &conn{Conn: nc, srv: s, peer: newPeer(nc, s.trusted.Contains)}
+	c.body.c = c
+	return c
+}
+
+// hideBody keeps fasthttp from reading a body or answering an expectation: both are ours. The head was checked.
+func hideBody(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	if h.ContentLength() != -2 { // -2: fasthttp saw neither Content-Length nor Transfer-Encoding
+		h.SetContentLength(0)
+	}
+	if len(h.Peek("Expect")) > 0 {
+		h.Del("Expect")
+	}
+	return fasthttp.RequestConfig{}
+}
+
+// Read waits for a request and puts its head into p. A request that is refused is answered here; then, as at the end
+// of the connection, Read gives io.EOF, on which fasthttp closes without a word.
+func (c *conn) Read(p []byte) (int, error) {
+	if c.handed {
+		return 0, errDisagree
+	}
+	c.release()
+	n, err := c.receive(p)
+	if err != nil {
+		return 0, io.EOF
+	}
+	c.handed = true
+	return n, nil
+}
+
+// Write drops fasthttp's empty answer.
+func (c *conn) Write(p []byte) (int, error) { return len(p), nil }
+
+// receive gets the next head, judges it, and copies to p what fasthttp is to see of it. An error means that there is
+// no further request.
+func (c *conn) receive(p []byte) (int, error) {
+	if len(c.pending()) == 0 {
+		n, err := c.awaitRequest(p)
+		if err != nil {
+			return 0, err
+		}
+		if end := findHeadEnd(p[:n]); end > 0 && p[0] != '\r' {
+			c.in = append(c.in[:0], p[end:n]...)
+			c.taken = 0
+			return end, c.judge(p[:end])
+		}
+		c.in, c.taken = append(c.in[:0], p[:n]...), 0
+	} else {
+		c.began = time.Now()
+	}
+	end, err := c.completeHead()
+	if err != nil {
+		return 0, err
+	}
+	buf := c.pending()[:end]
+	if err := c.judge(buf); err != nil {
+		return 0, err
+	}
+	c.taken += end
+	if end <= len(p) {
+		return copy(p, buf), nil
+	}
+	return copy(p, c.head.appendShort(nil)), nil
+}
+
+// awaitRequest waits for the first bytes of a request.
+func (c *conn) awaitRequest(p []byte) (int, error) {
+	c.idle.Store(true)
+	n, err := c.readSocket(p, after(time.Now(), c.srv.limits.IdleTime))
+	c.idle.Store(false)
+	if n == 0 {
+		if err == nil {
+			err = io.ErrNoProgress
+		}
+		return 0, err
+	}
+	c.scratch = c.srv.scratch.Get().(*scratch)
+	c.began = time.Now()
+	return n, nil
+}
+
+// completeHead reads until a head is in c.in, and gives its length.
+func (c *conn) completeHead() (int, error) {
+	until := after(c.began, c.srv.limits.HeaderTime)
+	for lines := 0; ; {
+		for len(c.pending()) >= 2 && c.in[c.taken] == '\r' && c.in[c.taken+1] == '\n' && lines < maxEmptyLines {
+			c.taken += 2
+			lines++
+		}
+		buf := c.pending()
+		if end := findHeadEnd(buf); end > 0 {
+			return end, nil
+		}
+		if bad := checkPartial(buf, &c.srv.limits); bad != nil && string(buf) != "\r" {
+			return 0, c.refusePartial(bad)
+		}
+		n, err := c.fill(until)
+		switch {
+		case n > 0:
+		case errors.Is(err, errTooSlow):
+			return 0, c.refusePartial(refuseSlowHead)
+		case errors.Is(err, io.EOF) && len(buf) > 0:
+			return 0, c.refusePartial(refuseCutHead)
+		default:
+			return 0, err
+		}
+	}
+}
+
+// judge checks a head and prepares the request. The request has no reference to buf afterwards.
+func (c *conn) judge(buf []byte) error {
+	bad := parseHead(buf, &c.srv.limits, &c.head)
+	c.begin()
+	if bad == nil {
+		c.vars, bad = c.head.buildVars(c.vars[:0], &c.peer, &c.req)
+	}
+	if bad != nil {
+		return c.refuse(bad)
+	}
+	return nil
+}
+
+// refusePartial turns down a head that is not complete.
+func (c *conn) refusePartial(bad *refusal) error {
+	c.head = head{fields: c.head.fields[:0]}
+	c.begin()
+	return c.refuse(bad)
+}
+
+// appendShort gives the head as far as fasthttp needs it: method, version, and whether the connection persists.
+func (h *head) appendShort(dst []byte) []byte {
+	dst = append(append(dst, h.method...), " / "...)
+	dst = append(append(dst, protocols[h.minor]...), "\r\nHost: -\r\n"...)
+	if h.persists() {
+		return append(dst, "Connection: keep-alive\r\n\r\n"...)
+	}
+	return append(dst, "Connection: close\r\n\r\n"...)
+}
+
+// pending is what was read from the socket and not used yet.
+func (c *conn) pending() []byte {
+	if c.scratch == nil {
+		return nil
+	}
+	return c.in[c.taken:]
+}
+
+// fill reads more into c.in.
+func (c *conn) fill(until time.Time) (int, error) {
+	if c.taken > 0 && (c.taken == len(c.in) || len(c.in) == cap(c.in)) {
+		c.in = c.in[:copy(c.in, c.in[c.taken:])]
+		c.taken = 0
+	}
+	if len(c.in) == cap(c.in) {
+		grown := make([]byte, len(c.in), max(2*cap(c.in), minInput))
+		copy(grown, c.in)
+		c.in = grown
+	}
+	n, err := c.readSocket(c.in[len(c.in):cap(c.in)], until)
+	c.in = c.in[:len(c.in)+n]
+	return n, err
+}
+
+// release gives the memory of the last request back, unless it holds the start of the next one.
+func (c *conn) release() {
+	if len(c.pending()) == 0 {
+		c.recycle()
+	}
+}
+
+func (c *conn) recycle() {
+	if c.scratch == nil {
+		return
+	}
+	s := c.scratch
+	c.scratch, c.req = nil, gateway.Request{}
+	if cap(s.in) > maxKeptBuffer || cap(s.vars) > maxKeptBuffer || cap(s.out) > maxKeptBuffer {
+		return
+	}
+	c.srv.scratch.Put(s)
+}
+
+// Close ends the connection. It is called by fasthttp when its loop is over, and may be called again.
+func (c *conn) Close() error {
+	var err error
+	c.closed.Do(func() {
+		if c.cut {
+			c.reset()
+		} else if c.linger || len(c.pending()) > 0 {
+			lingerOn(c.Conn, lingerTime)
+		}
+		err = c.Conn.Close()
+		c.recycle()
+		c.srv.open.Add(-1)
+		c.srv.counter.ConnectionClosed()
+		c.srv.conns.remove(c)
+	})
+	return err
+}

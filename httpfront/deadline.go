@@ -1,0 +1,154 @@
+package httpfront
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// deadlineSlack is how much later than asked a deadline of the socket may be. Arming one costs a runtime timer, so it
+// is left alone while it is close enough; one that fires too early is noticed and set anew.
+const deadlineSlack = time.Second
+
+// How long a closing connection listens to a client that is still sending, and for how many bytes.
+const (
+	lingerTime  = 5 * time.Second
+	lingerBytes = 64 << 20
+)
+
+var (
+	// errTooSlow: the time that the limits allow is over.
+	errTooSlow = errors.New("httpfront: the client is too slow")
+	// errStopping: an idle connection ends because the server does.
+	errStopping = errors.New("httpfront: the server is stopping")
+)
+
+// after is t+d, or never if d is no limit.
+func after(t time.Time, d time.Duration) time.Time {
+	if d <= 0 {
+		return time.Time{}
+	}
+	return t.Add(d)
+}
+
+// readSocket reads what is there, waiting for it until the given time (the zero time: for ever); at most deadlineSlack
+// longer. It fails with errTooSlow or, on an idle connection, errStopping.
+func (c *conn) readSocket(p []byte, until time.Time) (int, error) {
+	for {
+		if err := c.armRead(until); err != nil {
+			return 0, err
+		}
+		if c.idle.Load() && c.srv.stopping.Load() && !hasInput(c.Conn) {
+			return 0, errStopping
+		}
+		n, err := c.Conn.Read(p)
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+		c.readStale = true
+		if !until.IsZero() && !time.Now().Before(until) {
+			return 0, errTooSlow
+		}
+	}
+}
+
+// armRead sees to it that a read ends by until.
+func (c *conn) armRead(until time.Time) error {
+	armed := c.readArmed
+	late := !until.IsZero() && (armed.IsZero() || armed.After(until.Add(deadlineSlack)))
+	if !late && !c.readStale {
+		return nil
+	}
+	c.readArmed, c.readStale = until, false
+	return c.Conn.SetReadDeadline(until)
+}
+
+// armWrite gives the next write at least write_timeout, and at most deadlineSlack more, to make progress.
+func (c *conn) armWrite() error {
+	limit := c.srv.limits.WriteTime
+	if limit <= 0 {
+		return nil
+	}
+	now := time.Now()
+	if !c.writeArmed.Before(now.Add(limit)) {
+		return nil
+	}
+	c.writeArmed = now.Add(limit + deadlineSlack)
+	return c.Conn.SetWriteDeadline(c.writeArmed)
+}
+
+// progressed tells whether a write that ran into its deadline did make progress and may go on.
+func progressed(n int64, err error) bool {
+	return n > 0 && errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// write sends all of b.
+func (c *conn) write(b []byte) error {
+	for {
+		if err := c.armWrite(); err != nil {
+			return err
+		}
+		n, err := c.Conn.Write(b)
+		if !progressed(int64(n), err) {
+			return err
+		}
+		b = b[n:]
+	}
+}
+
+// write2 sends a and then b, together if the socket can.
+func (c *conn) write2(a, b []byte) error {
+	c.vector = [2][]byte{a, b}
+	c.buffers = c.vector[:]
+	defer func() { c.vector, c.buffers = [2][]byte{}, nil }()
+	for {
+		if err := c.armWrite(); err != nil {
+			return err
+		}
+		n, err := c.buffers.WriteTo(c.Conn)
+		if !progressed(n, err) {
+			return err
+		}
+	}
+}
+
+// hasInput tells whether the socket holds bytes that were not read, without waiting.
+func hasInput(nc net.Conn) (has bool) {
+	sc, ok := nc.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return false
+	}
+	err = raw.Control(func(fd uintptr) {
+		var one [1]byte
+		n, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		has = err == nil && n > 0
+	})
+	return has && err == nil
+}
+
+// lingerOn says that nothing more will be sent and then reads and drops what still comes, for at most d, so that the
+// answer is not lost: the kernel resets a connection that is closed with unread input, and a reset discards what the
+// client has not read yet (RFC 9112 section 9.6).
+func lingerOn(nc net.Conn, d time.Duration) {
+	half, ok := nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || nc.SetReadDeadline(time.Now().Add(d)) != nil {
+		return
+	}
+	io.CopyN(io.Discard, nc, lingerBytes)
+}
+
+// reset makes Close send a TCP reset: the only way to tell a client that a body which ends with the connection is cut.
+func (c *conn) reset() {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		tcp.SetLinger(0)
+	}
+}

@@ -1,0 +1,98 @@
+package httpfront
+
+import (
+	"bytes"
+	"net/netip"
+)
+
+// forwarded is what a trusted proxy said about its client, over what the connection says.
+type forwarded struct {
+	addr       []byte // REMOTE_ADDR
+	port       string // REMOTE_PORT; empty when the proxy gave only an address
+	scheme     string // "http" or "https"
+	host       []byte // nil when not said
+	serverPort []byte
+}
+
+// isForwardedName tells whether only trusted peers may send the field.
+func isForwardedName(name []byte) bool {
+	return hasPrefixFold(name, "x-forwarded-") || equalFold(name, "forwarded")
+}
+
+// readForwarded reads the X-Forwarded-* fields of a trusted peer. A value that does not make sense is passed over.
+func (h *head) readForwarded(p *peer) forwarded {
+	f := forwarded{
+		addr: []byte(p.remoteAddr), port: p.remotePort, scheme: "http", serverPort: []byte(p.serverPort),
+	}
+	for i := range h.fields {
+		name, value := h.fields[i].name, h.fields[i].value
+		switch last := lastElement(value); {
+		case equalFold(name, "x-forwarded-for") && !h.fields[i].merged:
+			f.setClient(h.findClient(i, p))
+		case equalFold(name, "x-forwarded-proto") && equalFold(last, "https"):
+			f.scheme = "https"
+		case equalFold(name, "x-forwarded-proto") && equalFold(last, "http"):
+			f.scheme = "http"
+		case equalFold(name, "x-forwarded-host") && len(last) > 0 && isHost(last):
+			f.host = last
+		case equalFold(name, "x-forwarded-port") && len(last) > 0 && len(last) < 6 && isDigits(last):
+			f.serverPort = last
+		}
+	}
+	if p.addr.IsValid() || f.scheme == "http" || string(f.serverPort) != p.serverPort {
+		return f
+	}
+	f.serverPort = []byte("443") // a unix socket has no port of its own
+	return f
+}
+
+func (f *forwarded) setClient(client netip.Addr) {
+	if client.IsValid() {
+		f.addr, f.port = client.AppendTo(nil), ""
+	}
+}
+
+// lastElement gives the right-most element of a list: what the nearest proxy said.
+func lastElement(list []byte) []byte {
+	return trimBlanks(list[bytes.LastIndexByte(list, ',')+1:])
+}
+
+// findClient walks the X-Forwarded-For fields that start at index first from the right, as long as the address there
+// is trusted to tell the truth about the one before it. It gives the last address that was said by somebody trusted,
+// or none. What is further left may be anybody's invention.
+func (h *head) findClient(first int, p *peer) (client netip.Addr) {
+	list := h.fields[first].value
+	for next := h.fields[first].next; next != 0; next = h.fields[next].next {
+		list = append(append(list[:len(list):len(list)], ','), h.fields[next].value...)
+	}
+	for len(list) > 0 {
+		comma := bytes.LastIndexByte(list, ',')
+		addr := parseHop(trimBlanks(list[comma+1:]))
+		if !addr.IsValid() {
+			break
+		}
+		client = addr
+		if !p.trusts(addr) || comma < 0 {
+			break
+		}
+		list = list[:comma]
+	}
+	return client
+}
+
+// parseHop reads an address, with or without port and brackets.
+func parseHop(b []byte) netip.Addr {
+	text := string(b)
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return addr.Unmap().WithZone("")
+	}
+	if at, err := netip.ParseAddrPort(text); err == nil {
+		return at.Addr().Unmap().WithZone("")
+	}
+	if n := len(text); n > 2 && text[0] == '[' && text[n-1] == ']' {
+		if addr, err := netip.ParseAddr(text[1 : n-1]); err == nil {
+			return addr.WithZone("")
+		}
+	}
+	return netip.Addr{}
+}

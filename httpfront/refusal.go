@@ -1,0 +1,52 @@
+package httpfront
+
+import (
+	"time"
+
+	"penknife/gateway"
+)
+
+// refusal is a reason to turn a request down: what the client gets, and the label it is counted by.
+type refusal struct {
+	reason string
+	err    *gateway.Error
+}
+
+func newRefusal(reason string, kind gateway.Kind, text string) *refusal {
+	return &refusal{reason, &gateway.Error{Kind: kind, Reason: text, Public: true}}
+}
+
+// The refusals. They are shared and never changed.
+var (
+	refuseRequestLine   = newRefusal("request_line", gateway.KindBadRequest, "malformed request line")
+	refuseTarget        = newRefusal("target", gateway.KindBadRequest, "malformed request target")
+	refuseLineEnd       = newRefusal("line_end", gateway.KindBadRequest, "a line does not end with CRLF")
+	refuseFold          = newRefusal("fold", gateway.KindBadRequest, "folded header line")
+	refuseFieldName     = newRefusal("field_name", gateway.KindBadRequest, "malformed header field name")
+	refuseFieldValue    = newRefusal("field_value", gateway.KindBadRequest, "control character in a header field")
+	refuseHost          = newRefusal("host", gateway.KindBadRequest, "missing, repeated or malformed Host")
+	refuseContentType   = newRefusal("content_type", gateway.KindBadRequest, "repeated Content-Type")
+	refuseLength        = newRefusal("content_length", gateway.KindBadRequest, "malformed or repeated Content-Length")
+	refuseCoding        = newRefusal("transfer_encoding", gateway.KindBadRequest, "malformed or misplaced Transfer-Encoding")
+	refuseBothFramings  = newRefusal("framing", gateway.KindBadRequest, "Content-Length together with Transfer-Encoding")
+	refuseUnknownCoding = newRefusal("transfer_coding", gateway.KindUnsupported, "unknown transfer coding")
+	refuseMethod        = newRefusal("method", gateway.KindUnsupported, "method not supported")
+	refuseVersion       = newRefusal("version", gateway.KindVersion, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+	refuseExpectation   = newRefusal("expectation", gateway.KindExpectation, "unknown expectation")
+	refuseLongLine      = newRefusal("long_line", gateway.KindTargetTooLong, "request line too long")
+	refuseLongHead      = newRefusal("long_head", gateway.KindHeadTooLarge, "header fields too large")
+	refuseManyFields    = newRefusal("many_fields", gateway.KindHeadTooLarge, "too many header fields")
+	refuseSlowHead      = newRefusal("slow_head", gateway.KindBodyTimeout, "the request took too long to arrive")
+	refuseCutHead       = newRefusal("cut_head", gateway.KindBadRequest, "the request ends before its head does")
+	refuseEngine        = newRefusal("engine", gateway.KindBadRequest, "malformed request")
+	refuseLargeBody     = newRefusal("large_body", gateway.KindBodyTooLarge, "the request body is too large")
+	refuseSlowBody      = newRefusal("slow_body", gateway.KindBodyTimeout, "the request body took too long to arrive")
+	refuseCutBody       = newRefusal("cut_body", gateway.KindBadRequest, "the request body ends too early")
+	refuseChunk         = newRefusal("chunk", gateway.KindBadRequest, "malformed chunked body")
+	refuseTrailer       = newRefusal("trailer", gateway.KindBadRequest, "malformed trailer")
+)
+
+// errTooManyConnections is the answer to a connection over limits.connections.
+var errTooManyConnections = &gateway.Error{
+	Kind: gateway.KindOverloaded, Reason: "too many connections", Public: true, RetryAfter: time.Second,
+}

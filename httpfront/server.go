@@ -1,0 +1,184 @@
+package httpfront
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"penknife/configs"
+	"penknife/gateway"
+	"penknife/sockets"
+)
+
+// Sizes of fasthttp's buffers for one connection. A head that does not fit is handed over in a shorter form, and the
+// only thing that fasthttp writes is an empty answer that conn.Write drops.
+const (
+	engineReadBuffer  = 4096
+	engineWriteBuffer = 512
+)
+
+// ErrStopped is what Serve returns when it is called after Shutdown.
+var ErrStopped = errors.New("httpfront: the server has been shut down")
+
+// Counter is told what happens on connections. Its methods are called from many goroutines and must not block.
+type Counter interface {
+	ConnectionOpened()
+	ConnectionClosed()
+	// ConnectionRefused: over limits.connections, answered with 503.
+	ConnectionRefused()
+	// ProtocolError: a request was refused, or its body failed. The reason is one of a fixed set of labels.
+	ProtocolError(reason string)
+}
+
+// Deps is what a Server needs from the rest of the process. Handler and NextID must be set.
+type Deps struct {
+	Handler  gateway.Handler
+	Observer gateway.Observer // told once about every request, refused ones included; may be nil
+	Counter  Counter          // may be nil
+	NextID   func() uint64    // gives request IDs, never zero
+	Log      *slog.Logger     // may be nil
+	// Open counts open connections. Servers that share limits.connections share one; nil makes the Server its own.
+	Open *atomic.Int64
+}
+
+// Server is one HTTP front end. It may serve several listeners.
+type Server struct {
+	handler  gateway.Handler
+	observer gateway.Observer
+	counter  Counter
+	nextID   func() uint64
+	log      *slog.Logger
+	open     *atomic.Int64
+	limits   configs.Limits
+	trusted  sockets.Set
+
+	engine  *fasthttp.Server
+	date    dateCache
+	scratch sync.Pool // of *scratch
+	blocks  sync.Pool // of *[]byte with blockSize bytes
+
+	conns    *registry
+	stopping atomic.Bool
+	// sendfileCalls counts the kernel copies: tests see by it that the fast way was taken.
+	sendfileCalls atomic.Int64
+}
+
+// New makes a Server for one http section. Of cfg it uses TrustedProxies; listening is the caller's. It fails only
+// when TrustedProxies does not parse. A limit or timeout of zero means none, except those of the head, which get the
+// configuration's defaults.
+func New(cfg configs.HTTP, limits configs.Limits, deps Deps) (*Server, error) {
+	trusted, err := sockets.ParseSet(cfg.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		handler: deps.Handler, observer: deps.Observer, counter: deps.Counter, nextID: deps.NextID,
+		log: deps.Log, open: deps.Open, limits: withDefaults(limits), trusted: trusted, conns: newRegistry(),
+	}
+	if s.counter == nil {
+		s.counter = noCounter{}
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.open == nil {
+		s.open = new(atomic.Int64)
+	}
+	s.scratch.New = func() any { return new(scratch) }
+	s.blocks.New = func() any { b := make([]byte, blockSize); return &b }
+	s.engine = &fasthttp.Server{
+		Handler:                      s.handle,
+		ErrorHandler:                 s.handleEngineError,
+		HeaderReceived:               hideBody,
+		ReadBufferSize:               engineReadBuffer,
+		WriteBufferSize:              engineWriteBuffer,
+		Concurrency:                  math.MaxInt32,
+		DisablePreParseMultipartForm: true,
+		NoDefaultServerHeader:        true,
+		NoDefaultDate:                true,
+		NoDefaultContentType:         true,
+		SecureErrorLogMessage:        true,
+		Logger:                       engineLog{s.log},
+	}
+	return s, nil
+}
+
+func withDefaults(limits configs.Limits) configs.Limits {
+	defaults := configs.Default().Limits
+	if limits.RequestLine <= 0 {
+		limits.RequestLine = defaults.RequestLine
+	}
+	if limits.HeaderBlock <= 0 {
+		limits.HeaderBlock = defaults.HeaderBlock
+	}
+	if limits.HeaderCount <= 0 {
+		limits.HeaderCount = defaults.HeaderCount
+	}
+	return limits
+}
+
+// Serve accepts connections from ln until Shutdown, and then returns nil. It closes ln. Any other return is an error
+// of ln that will not go away; connections already accepted are served on. It blocks, and may be called for several
+// listeners at once.
+func (s *Server) Serve(ln net.Listener) error {
+	defer ln.Close()
+	if !s.conns.addListener(ln) {
+		return ErrStopped
+	}
+	defer s.conns.removeListener(ln)
+	return s.acceptAll(ln)
+}
+
+// Shutdown stops accepting, closes connections that have no request under way, lets the others finish with
+// Connection: close, and waits for them. When ctx ends first it closes what is left and returns the context's error
+// without waiting for handlers that are still inside the application. Later calls wait as the first one does.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stopping.Store(true)
+	s.conns.stop()
+	s.conns.wakeIdle()
+	select {
+	case <-s.conns.empty:
+		return nil
+	case <-ctx.Done():
+		s.conns.closeAll()
+		return ctx.Err()
+	}
+}
+
+// engineLog passes on what fasthttp logs; it has nothing to say that we have not logged with the request.
+type engineLog struct{ log *slog.Logger }
+
+func (l engineLog) Printf(format string, args ...any) { l.log.Debug("fasthttp", "format", format) }
+
+type noCounter struct{}
+
+func (noCounter) ConnectionOpened()    {}
+func (noCounter) ConnectionClosed()    {}
+func (noCounter) ConnectionRefused()   {}
+func (noCounter) ProtocolError(string) {}
+
+// dateCache holds the Date line of the current second, so that it is formatted once a second and no clock ticks.
+type dateCache struct{ line atomic.Pointer[dateLine] }
+
+type dateLine struct {
+	second int64
+	text   []byte
+}
+
+// append adds the Date line (RFC 9110 section 6.6.1) for now.
+func (d *dateCache) append(dst []byte, now time.Time) []byte {
+	line := d.line.Load()
+	if second := now.Unix(); line == nil || line.second != second {
+		text := now.UTC().AppendFormat([]byte("Date: "), "Mon, 02 Jan 2006 15:04:05 GMT\r\n")
+		line = &dateLine{second, text}
+		d.line.Store(line)
+	}
+	return append(dst, line.text...)
+}

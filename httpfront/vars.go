@@ -1,0 +1,189 @@
+package httpfront
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+
+	"penknife/gateway"
+)
+
+// Names of variables with their length in front, as the var block wants it (uwsgi protocol: length LE16, bytes).
+// The block is built here and not by uwsgiproto's encoder, which looks at the length of every name and value again:
+// parseHead has refused what does not fit.
+const (
+	keyMethod        = "\x0e\x00REQUEST_METHOD"
+	keyURI           = "\x0b\x00REQUEST_URI"
+	keyPath          = "\x09\x00PATH_INFO"
+	keyQuery         = "\x0c\x00QUERY_STRING"
+	keyProtocol      = "\x0f\x00SERVER_PROTOCOL"
+	keyScriptName    = "\x0b\x00SCRIPT_NAME"
+	keyServerName    = "\x0b\x00SERVER_NAME"
+	keyServerPort    = "\x0b\x00SERVER_PORT"
+	keyRemoteAddr    = "\x0b\x00REMOTE_ADDR"
+	keyRemotePort    = "\x0b\x00REMOTE_PORT"
+	keyScheme        = "\x0e\x00REQUEST_SCHEME"
+	keyHTTPS         = "\x05\x00HTTPS"
+	keyContentType   = "\x0c\x00CONTENT_TYPE"
+	keyContentLength = "\x0e\x00CONTENT_LENGTH"
+	keyHost          = "\x09\x00HTTP_HOST"
+)
+
+// span is a place in the var block, which may still move while it grows.
+type span struct{ from, to int }
+
+func (s span) of(block []byte) []byte { return block[s.from:s.to:s.to] }
+
+// appendVar appends a variable; value must not be longer than maxVar. It tells where the value is.
+func appendVar[T []byte | string](dst []byte, key string, value T) ([]byte, span) {
+	dst = append(dst, key...)
+	dst = append(dst, byte(len(value)), byte(len(value)>>8))
+	from := len(dst)
+	dst = append(dst, value...)
+	return dst, span{from, len(dst)}
+}
+
+// peer is what is known about a connection before its first request.
+type peer struct {
+	text    string // for the log
+	addr    netip.Addr
+	trusted bool // what it says about its client counts
+	trusts  func(netip.Addr) bool
+
+	// consts holds the variables that do not change, as they are when nothing was forwarded.
+	consts         []byte
+	remote, scheme span // in consts
+
+	remoteAddr, remotePort, serverName, serverPort string
+}
+
+func newPeer(nc net.Conn, trusts func(netip.Addr) bool) peer {
+	p := peer{text: nc.RemoteAddr().String(), trusts: trusts, serverName: "localhost", serverPort: "80"}
+	if local, ok := nc.LocalAddr().(*net.TCPAddr); ok {
+		at := local.AddrPort()
+		p.serverName, p.serverPort = at.Addr().Unmap().WithZone("").String(), strconv.Itoa(int(at.Port()))
+	}
+	if remote, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
+		at := remote.AddrPort()
+		p.addr = at.Addr().Unmap().WithZone("")
+		p.remoteAddr, p.remotePort = p.addr.String(), strconv.Itoa(int(at.Port()))
+		p.trusted = trusts(p.addr)
+	} else {
+		p.text, p.trusted = "unix", true
+	}
+	p.consts, p.remote, p.scheme = p.appendConsts(nil, forwarded{
+		addr: []byte(p.remoteAddr), port: p.remotePort, scheme: "http", serverPort: []byte(p.serverPort),
+	})
+	return p
+}
+
+// appendConsts appends the variables about the two ends of the connection.
+func (p *peer) appendConsts(dst []byte, f forwarded) (block []byte, remote, scheme span) {
+	dst, _ = appendVar(dst, keyScriptName, "")
+	dst, _ = appendVar(dst, keyServerName, p.serverName)
+	dst, _ = appendVar(dst, keyServerPort, f.serverPort)
+	dst, remote = appendVar(dst, keyRemoteAddr, f.addr)
+	dst, _ = appendVar(dst, keyRemotePort, f.port)
+	dst, scheme = appendVar(dst, keyScheme, f.scheme)
+	if f.scheme == "https" {
+		dst, _ = appendVar(dst, keyHTTPS, "on")
+	}
+	return dst, remote, scheme
+}
+
+var protocols = [2]string{"HTTP/1.0", "HTTP/1.1"}
+
+// buildVars encodes a checked head into the connection's var block and points req at it. It refuses what only shows
+// while encoding: bad escapes in the path, and values that grew too long by merging.
+func (h *head) buildVars(dst []byte, p *peer, req *gateway.Request) ([]byte, *refusal) {
+	var method, target, path, query, host, proto, remote, scheme span
+	dst, method = appendVar(dst, keyMethod, h.method)
+	dst, target = appendVar(dst, keyURI, h.target)
+	dst, path = appendVar(dst, keyPath, "")
+	decoded, ok := appendDecoded(dst, h.path)
+	if !ok {
+		return dst, refuseTarget
+	}
+	path.to = len(decoded)
+	decoded[path.from-2], decoded[path.from-1] = byte(path.to-path.from), byte((path.to-path.from)>>8)
+	dst, query = appendVar(decoded, keyQuery, h.query)
+	dst, proto = appendVar(dst, keyProtocol, protocols[h.minor])
+
+	name := h.host
+	if p.trusted && h.forwards {
+		f := h.readForwarded(p)
+		if f.host != nil {
+			name = f.host
+		}
+		dst, remote, scheme = p.appendConsts(dst, f)
+	} else {
+		at := len(dst)
+		dst = append(dst, p.consts...)
+		remote, scheme = span{at + p.remote.from, at + p.remote.to}, span{at + p.scheme.from, at + p.scheme.to}
+	}
+	if name != nil {
+		dst, host = appendVar(dst, keyHost, name)
+	}
+	dst = h.appendContentVars(dst)
+	dst, bad := h.appendFields(dst, p.trusted)
+	if bad != nil {
+		return dst, bad
+	}
+	req.Vars = dst
+	req.Method, req.Target, req.Path, req.Query = method.of(dst), target.of(dst), path.of(dst), query.of(dst)
+	req.Host, req.Scheme, req.Proto, req.RemoteAddr = host.of(dst), scheme.of(dst), proto.of(dst), remote.of(dst)
+	return dst, nil
+}
+
+func (h *head) appendContentVars(dst []byte) []byte {
+	if h.hasType {
+		dst, _ = appendVar(dst, keyContentType, h.contentType)
+	}
+	if h.length >= 0 {
+		var digits [20]byte
+		dst, _ = appendVar(dst, keyContentLength, strconv.AppendInt(digits[:0], h.length, 10))
+	}
+	return dst
+}
+
+// appendFields appends the HTTP_ variables.
+func (h *head) appendFields(dst []byte, trusted bool) ([]byte, *refusal) {
+	for i := range h.fields {
+		f := &h.fields[i]
+		if f.merged || h.forwards && !trusted && isForwardedName(f.name) {
+			continue
+		}
+		size := len("HTTP_") + len(f.name)
+		dst = append(dst, byte(size), byte(size>>8))
+		dst = append(dst, "HTTP_"...)
+		for _, c := range f.name {
+			dst = append(dst, nameChars[c])
+		}
+		dst = append(dst, byte(len(f.value)), byte(len(f.value)>>8))
+		dst = append(dst, f.value...)
+		if f.next == 0 {
+			continue
+		}
+		var ok bool
+		if dst, ok = h.appendMerged(dst, f); !ok {
+			return dst, refuseLongHead
+		}
+	}
+	return dst, nil
+}
+
+// appendMerged adds the values of the fields that repeat first to its value, which is the end of dst, and corrects the
+// length. Cookie is the one field that is not joined by commas (RFC 6265 section 5.4).
+func (h *head) appendMerged(dst []byte, first *field) ([]byte, bool) {
+	from := len(dst) - len(first.value)
+	separator := ", "
+	if equalFold(first.name, "cookie") {
+		separator = "; "
+	}
+	for next := first.next; next != 0; next = h.fields[next].next {
+		dst = append(append(dst, separator...), h.fields[next].value...)
+	}
+	size := len(dst) - from
+	dst[from-2], dst[from-1] = byte(size), byte(size>>8)
+	return dst, size <= maxVar
+}
