@@ -57,7 +57,7 @@ func (l *loader) refuseUnknownVariables(known []string) {
 	slices.Sort(strangers)
 	for _, name := range strangers {
 		hint := ""
-		if near := nearest(name, known); near != "" {
+		if near := Nearest(name, known); near != "" {
 			hint = "; did you mean " + near + "?"
 		}
 		l.problems.add(RuleUnknown, Source{Kind: SourceEnv, Name: name}, "", "no such variable%s", hint)

@@ -50,7 +50,7 @@ func (l *Loaded) unknownKey(path string, known []string) error {
 	if leaf == "" {
 		section, leaf = "", path
 	}
-	if near := nearest(path, known); near != "" {
+	if near := Nearest(path, known); near != "" {
 		return fmt.Errorf("%q: %w; did you mean %s?", path, ErrNoSuchKey, near)
 	}
 	return fmt.Errorf("%q: %w%s", path, ErrNoSuchKey, suggestKey(section, leaf, sectionNames()))

@@ -31,8 +31,8 @@ var keyDocs = map[string]keyDoc{
 		"a callable, `application` and then `app` are tried. On the command line it is the argument of `penknife serve`."},
 	"app.chdir": {flag: "chdir", doc: "The directory that the application runs in. It is put on `sys.path`. " +
 		"Empty: where penknife was started."},
-	"app.python": {flag: "python", doc: "The Python interpreter (CPython 3.10 or later), usually `bin/python` of a " +
-		"virtualenv. Empty: `$VIRTUAL_ENV/bin/python`, then `.venv/bin/python` below `app.chdir`, then `python3`."},
+	"app.python": {flag: "python", doc: "The Python interpreter (CPython 3.10 or later): a path, a virtualenv's " +
+		"directory, or a command on `$PATH`. A relative path is taken from `app.chdir`. Empty: `$VIRTUAL_ENV/bin/python`, then `.venv/bin/python` below `app.chdir`, then `python3`."},
 	"app.preload": {flag: "preload", doc: "Import the application once and fork the workers from that process, so " +
 		"that they share its memory. False: each worker imports for itself."},
 	"app.env": {doc: "Added to the environment of the Python processes, which is otherwise penknife's own."},
@@ -68,7 +68,7 @@ var keyDocs = map[string]keyDoc{
 		doc: "How much of a request body is held in memory before it goes to an unlinked file in `limits.temp_dir`."},
 	"limits.temp_dir": {doc: "Where large request bodies wait for a worker. Empty: `$TMPDIR`, then `/tmp`."},
 	"limits.connections": {min: 1, max: 1 << 20,
-		doc: "Client connections open at once, over all listeners. Further ones wait in the kernel's backlog."},
+		doc: "Client connections open at once, over all listeners. Further ones are turned away with 503."},
 	"limits.header_timeout": {min: int64(100 * time.Millisecond), max: day,
 		doc: "From the first byte of a request to the end of its head: 408."},
 	"limits.body_timeout": {min: int64(100 * time.Millisecond), max: day,

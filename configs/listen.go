@@ -65,6 +65,9 @@ func parseAddress(text string) (address, error) {
 	if host == "*" {
 		return address{}, fmt.Errorf("%w: write 0.0.0.0:%s for every address of this machine", errAddress, port)
 	}
+	if strings.ContainsAny(host, "/ \x00") {
+		return address{}, fmt.Errorf("%w: %q is neither a host name nor an IP address", errAddress, host)
+	}
 	if host == "" {
 		host = "127.0.0.1"
 	}

@@ -22,6 +22,9 @@ const (
 	RuleTooLarge  Rule = "file-large" // a file that cannot be meant
 )
 
+// RuleAppMissing is named because a command that starts nothing can do without an application.
+const RuleAppMissing Rule = "app-missing"
+
 // Problem is one thing that is wrong with a configuration.
 type Problem struct {
 	Rule   Rule

@@ -25,7 +25,8 @@ A value comes from, later wins: the default, the file, the environment, the comm
 what this page says about a key.
 
 Durations need a unit (` + "`500ms`, `60s`, `1m30s`, `1h`" + `). Sizes take ` + "`kB`, `MB`, `GB`" + ` (1000) and ` + "`KiB`, `MiB`, `GiB`" + ` (1024);
-without a unit they are bytes. Relative paths are taken from the directory in which penknife is started.
+without a unit they are bytes. Relative paths are taken from the directory in which penknife is started,
+that of ` + "`app.python`" + ` from ` + "`app.chdir`" + `.
 `
 
 // Reference gives docs/configuration.md.

@@ -25,7 +25,7 @@ var plainName = strings.NewReplacer("-", "", "_", "", " ", "", ".", "")
 
 // suggestKey gives "; did you mean …?" for a key that does not exist in the section, or nothing.
 func suggestKey(section, name string, known []string) string {
-	if near := nearest(name, known); near != "" {
+	if near := Nearest(name, known); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	if path, ok := foreign[strings.ToLower(plainName.Replace(name))]; ok {
@@ -39,8 +39,8 @@ func suggestKey(section, name string, known []string) string {
 	return "; known are " + strings.Join(known, ", ")
 }
 
-// nearest finds the candidate that a hasty writer most likely meant, or "".
-func nearest(name string, candidates []string) string {
+// Nearest finds the candidate that a hasty writer most likely meant, or "".
+func Nearest(name string, candidates []string) string {
 	best, distance := "", 1+len(name)/3
 	for _, candidate := range candidates {
 		plain := plainName.Replace(strings.ToLower(name))

@@ -13,7 +13,7 @@ var checks = []struct {
 	rule Rule
 	run  func(*checker)
 }{
-	{"app-missing", (*checker).appMissing},
+	{RuleAppMissing, (*checker).appMissing},
 	{"app-form", (*checker).appForm},
 	{"app-chdir", (*checker).appChdir},
 	{"app-env", (*checker).appEnv},
@@ -245,7 +245,7 @@ func (c *checker) choices() {
 			continue
 		}
 		hint := ""
-		if near := nearest(text, key.Choices); near != "" {
+		if near := Nearest(text, key.Choices); near != "" {
 			hint = fmt.Sprintf("; did you mean %q?", near)
 		}
 		c.complain(key.Path, "%q is not one of %s%s", text, strings.Join(key.Choices, ", "), hint)
