@@ -37,6 +37,7 @@ class Worker:
         )
         others = [self._start_thread(index) for index in range(1, self.settings["threads"])]
         channel.send_text(self.control, channel.READY)
+        os.close(self.control)  # configure has made one of its own
         self.accel.serve(self.app, 0)
         for thread in others:
             thread.join()  # without a limit: Go has one

@@ -74,7 +74,6 @@ class Zygote:
             pid = -1
         if pid == 0:
             self.control.close()
-            os.close(LIFELINE_FD)
             return Worker(self.accel, self.app, {**self.settings, **request}, fds)
         for fd in fds:
             os.close(fd)
@@ -165,7 +164,9 @@ def main() -> Worker:
         control.send(channel.REFUSED, f"{sys.executable} cannot load penknife's accelerator: {error}")
         os._exit(LOAD_FAILED_STATUS)
     accelerator.hold_lifeline(accel, LIFELINE_FD)
-    accel.attach(MEMORY_FD, EVENT_FD)
+    accel.attach(MEMORY_FD, EVENT_FD)  # keeps what it needs
+    os.close(MEMORY_FD)
+    os.close(EVENT_FD)
     signals.install(settings["stack_signal"])
     _line_by_line(sys.stdout)
     _line_by_line(sys.stderr)

@@ -1,0 +1,24 @@
+package workers
+
+import "time"
+
+// Counters is told what happens to workers, for metrics. Its methods must not block; they are called from several
+// goroutines.
+type Counters interface {
+	// WorkerStarted: a worker became ready, so long after it was ordered.
+	WorkerStarted(took time.Duration)
+	// WorkerExited: a worker's process is gone; cause is an ExitCause's name.
+	WorkerExited(cause string)
+	// RequestOverdue: a request passed its time limit in the application.
+	RequestOverdue()
+	// BodySpooled: a request body was received; toFile when it did not fit into memory.
+	BodySpooled(bytes int64, toFile bool)
+}
+
+// noCounters stands in when nobody counts.
+type noCounters struct{}
+
+func (noCounters) WorkerStarted(time.Duration) {}
+func (noCounters) WorkerExited(string)         {}
+func (noCounters) RequestOverdue()             {}
+func (noCounters) BodySpooled(int64, bool)     {}

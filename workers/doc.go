@@ -1,0 +1,18 @@
+// Package workers runs the application: Python processes that a zygote forks, fed through the shared-memory queue of
+// package link. It implements gateway.Handler.
+//
+// What it owns: the interpreter's processes (start, watch, replace, stop), their output, the spooling of request
+// bodies. What it never does: it opens no listener, writes no response, reads no configuration file.
+//
+//	Manager      public face: start, serve, shut down, snapshot; one atomic pointer to the current generation
+//	generation   zygote, workers and queue that belong together
+//	supervisor   one goroutine that owns every worker's life; everything else sends it events
+//	launcher     what the supervisor may do to the world; tests give it a fake one
+//	zygote, workerProcess, process   the real world: exec, descriptors, pidfds, wait
+//
+// Goroutines, all ended by Manager.Shutdown: the supervisor and its queue's (per generation); a reader of the
+// control socket, a watcher of the pidfd and two output pumps (per process); the orphan reaper (one). All wait in the
+// Go poller or in channels: an idle server wakes nobody.
+//
+// Locks: mailbox.mu and family.mu, both leaves, held for a few instructions.
+package workers

@@ -1,0 +1,111 @@
+package workers
+
+import (
+	"sync"
+	"time"
+
+	"penknife/workers/link"
+)
+
+// event is anything that the supervisor must know. Births and zygote numbers tell late news of a predecessor from
+// news of the present one.
+type event interface{ isEvent() }
+
+type (
+	// zygoteReady: the zygote waits for orders.
+	zygoteReady struct {
+		zygote  uint64
+		version string   // of the interpreter
+		threads []string // that the application's import has started and left running
+		tasks   int      // threads of the process as the kernel counts them
+	}
+	// zygoteRefused: the zygote cannot do its work and is about to exit.
+	zygoteRefused struct {
+		zygote uint64
+		kind   StartKind
+		text   string
+	}
+	// zygoteExited: its process is gone. tail is the end of what it wrote to its standard streams.
+	zygoteExited struct {
+		zygote uint64
+		exit   exit
+		tail   string
+	}
+	// spawned: the zygote has forked a worker.
+	spawned struct {
+		birth uint64
+		pid   int
+	}
+	// notSpawned: it could not.
+	notSpawned struct {
+		birth uint64
+		text  string
+	}
+	// workerReady: the worker claims requests from now on.
+	workerReady struct{ birth uint64 }
+	// workerFailed: the worker could not load the application and is about to exit.
+	workerFailed struct {
+		birth uint64
+		text  string
+	}
+	// workerExited: the process is gone, and nothing that it sent is on its way any more.
+	workerExited struct {
+		birth uint64
+		exit  exit
+	}
+	// overdue: a request passed its time limit in the worker with this index.
+	overdue struct {
+		index   int
+		request link.Overdue
+	}
+	// hostile: the worker with this index (-1: nobody knows which) wrote nonsense into the queue's memory.
+	hostile struct {
+		index  int
+		reason string
+	}
+	// stop: let the workers finish what they hold until the deadline, then kill.
+	stop struct{ deadline time.Time }
+)
+
+func (zygoteReady) isEvent()   {}
+func (zygoteRefused) isEvent() {}
+func (zygoteExited) isEvent()  {}
+func (spawned) isEvent()       {}
+func (notSpawned) isEvent()    {}
+func (workerReady) isEvent()   {}
+func (workerFailed) isEvent()  {}
+func (workerExited) isEvent()  {}
+func (overdue) isEvent()       {}
+func (hostile) isEvent()       {}
+func (stop) isEvent()          {}
+
+// mailbox carries events to the supervisor. It has no limit, so that nobody who puts one in ever waits: the number of
+// events is bounded by the number of processes and requests.
+type mailbox struct {
+	signal chan struct{} // of capacity 1: something is in the box
+
+	mu     sync.Mutex
+	events []event
+}
+
+func newMailbox() *mailbox { return &mailbox{signal: make(chan struct{}, 1)} }
+
+// put never blocks and may be called from any goroutine.
+func (m *mailbox) put(e event) {
+	m.mu.Lock()
+	m.events = append(m.events, e)
+	m.mu.Unlock()
+	select {
+	case m.signal <- struct{}{}:
+	default:
+	}
+}
+
+// take empties the box.
+func (m *mailbox) take() []event {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	events := m.events
+	m.events = nil
+	return events
+}

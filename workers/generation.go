@@ -1,0 +1,158 @@
+package workers
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"runtime"
+	"time"
+
+	"penknife/python"
+	"penknife/workers/link"
+)
+
+// headRoom is what a var block may have beyond limits.header_block: the HTTP front end writes every header with its
+// CGI name and lengths, and adds what it knows of the connection.
+const headRoom = 16 << 10
+
+// generation is a zygote, its workers and their queue. What it is made of never changes; a reload makes another.
+type generation struct {
+	number     uint64
+	queue      *link.Queue
+	supervisor *supervisor
+	launcher   *zygoteLauncher
+	processes  int
+}
+
+// newGeneration makes everything but processes.
+func newGeneration(number uint64, c Config, d Deps, h *host) (*generation, error) {
+	processes := int(c.Workers.Processes)
+	if processes <= 0 {
+		processes = runtime.GOMAXPROCS(0) // knows CPU affinity and the control group's quota
+	}
+	threads := max(c.Workers.Threads, 1)
+	indexes := 2*processes + 2 // every worker may overlap its successor
+	mail := newMailbox()
+	g := &generation{number: number, processes: processes}
+	var err error
+	g.queue, err = link.New(link.Options{
+		Slots:          c.Workers.Queue + processes*threads,
+		Workers:        indexes,
+		Threads:        threads,
+		MaxVars:        int(c.Limits.HeaderBlock) + headRoom,
+		ResponseBuffer: int(c.Workers.ResponseBuffer),
+		QueueTimeout:   c.Workers.QueueTimeout,
+		RequestTimeout: c.Workers.RequestTimeout,
+		Log:            d.Log,
+		Overdue:        func(worker int, o link.Overdue) { mail.put(overdue{worker, o}) },
+		Hostile:        func(worker int, reason string) { mail.put(hostile{worker, reason}) },
+	})
+	if err != nil {
+		return nil, &StartError{Kind: StartSystem, Reason: "the queue's memory cannot be made", Err: err}
+	}
+	g.launcher, err = newZygoteLauncher(c, d.Log, h, g.queue)
+	if err != nil {
+		_ = g.queue.Shutdown(context.Background())
+		return nil, err
+	}
+	g.launcher.mail = mail
+	g.launcher.settings.Threads = threads
+	g.launcher.settings.Multiprocess = processes > 1
+	g.supervisor = newSupervisor(supervisorConfig{
+		generation: number, processes: processes, indexes: indexes, startTimeout: c.Workers.StartTimeout,
+		log: d.Log, counters: d.Counters,
+	}, g.launcher, g.queue, mail)
+	return g, nil
+}
+
+// newZygoteLauncher finds the interpreter and packs what it inherits.
+func newZygoteLauncher(c Config, log *slog.Logger, h *host, q *link.Queue) (*zygoteLauncher, error) {
+	chdir, err := workingDirectory(c.App.Chdir)
+	if err != nil {
+		return nil, err
+	}
+	interpreter, err := findInterpreter(c.App, chdir, os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	l := &zygoteLauncher{
+		host: h, log: log, files: q, python: interpreter, env: environment(os.Environ(), c.App.Env, chdir),
+		settings: settings{
+			App: c.App.WSGI, Chdir: chdir, Preload: c.App.Preload, StackSignal: int(stackSignal),
+		},
+	}
+	if err := l.pack(q); err != nil {
+		l.close()
+		return nil, &StartError{Kind: StartSystem, Reason: "the Python side cannot be prepared", Err: err}
+	}
+	return l, nil
+}
+
+func (l *zygoteLauncher) pack(q *link.Queue) error {
+	sources, err := python.Package()
+	if err != nil {
+		return err
+	}
+	accelerator, err := python.Accelerator()
+	if err != nil {
+		return err
+	}
+	if l.inherited[0], err = memoryFile("penknife.zip", sources); err != nil {
+		return err
+	}
+	if l.inherited[1], err = memoryFile("penknife_accel", accelerator); err != nil {
+		return err
+	}
+	l.inherited[2], l.inherited[3] = q.Files()
+	return nil
+}
+
+// close lets go of the package and the accelerator; memory and eventfd are the queue's.
+func (l *zygoteLauncher) close() { closeAll(l.inherited[0], l.inherited[1]) }
+
+// start runs the generation and blocks until all its workers are ready. When it fails, or ctx ends, every process is
+// gone again.
+func (g *generation) start(ctx context.Context) error {
+	g.queue.Start()
+	go g.supervisor.run() // ended by stop, or by a failed start
+	var problem error
+	select {
+	case err := <-g.supervisor.started:
+		if err == nil {
+			return nil
+		}
+		problem = err
+	case <-ctx.Done():
+		problem = ctx.Err()
+	}
+	return errors.Join(problem, g.end(time.Now()))
+}
+
+// stop lets the requests in flight end, then the workers, both until ctx ends; then it kills. It blocks until every
+// process is gone.
+func (g *generation) stop(ctx context.Context) error {
+	drained := g.queue.Drain(ctx)
+	deadline := time.Now().Add(exitGrace)
+	if limit, ok := ctx.Deadline(); ok && limit.Before(deadline) {
+		deadline = limit
+	}
+	if least := time.Now().Add(shortGrace); deadline.Before(least) {
+		deadline = least
+	}
+	// A context that ends early takes the workers' time away.
+	stopWatch := context.AfterFunc(ctx, func() { g.supervisor.mail.put(stop{time.Now().Add(shortGrace)}) })
+	defer stopWatch()
+	return errors.Join(drained, g.end(deadline))
+}
+
+// end stops the processes by a deadline, then the queue, and lets go of everything.
+func (g *generation) end(deadline time.Time) error {
+	g.supervisor.mail.put(stop{deadline})
+	<-g.supervisor.done
+	ctx, cancel := context.WithTimeout(context.Background(), killWait)
+	defer cancel()
+	err := g.queue.Shutdown(ctx)
+	g.launcher.close()
+	return err
+}

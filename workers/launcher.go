@@ -1,0 +1,34 @@
+package workers
+
+import "syscall"
+
+// launcher is what the supervisor may do to the world. Its methods return at once; what comes of them arrives as
+// events. Only the supervisor's goroutine calls them.
+type launcher interface {
+	// startZygote starts an interpreter; zygoteReady, zygoteRefused and zygoteExited with this number follow.
+	startZygote(number uint64) (pid int, err error)
+	// stopZygote asks the present zygote to leave; kill ends it. zygoteExited follows. Without one they do nothing.
+	stopZygote()
+	killZygote()
+	// spawn orders a worker from the zygote; spawned or notSpawned follows, unless the zygote dies first.
+	spawn(birth uint64, index int) (workerHandle, error)
+}
+
+// workerHandle is one worker, from the order on. The supervisor calls either adopt or abandon.
+type workerHandle interface {
+	// adopt begins to watch the process; workerReady, workerFailed and workerExited follow.
+	adopt(pid int) error
+	// abandon lets go of a worker that never came to be. If its process exists after all, it dies of it.
+	abandon()
+	// signal reaches the process itself, kill every process of its group.
+	signal(number syscall.Signal)
+	kill()
+}
+
+// lanes is what the supervisor tells the queue, and asks it.
+type lanes interface {
+	WorkerStarting(worker int)
+	StopWorker(worker int)
+	WorkerDied(worker int, cause string) (lost int)
+	Busy(worker int) int
+}

@@ -1,0 +1,243 @@
+package workers
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// handle takes one event in. What follows from the new state is advance's business.
+func (s *supervisor) handle(e event, now time.Time) {
+	switch e := e.(type) {
+	case zygoteReady:
+		s.onZygoteReady(e, now)
+	case zygoteRefused:
+		if e.zygote == s.zygote.number && s.zygote.refusal == nil {
+			s.zygote.refusal = refusal(e)
+		}
+	case zygoteExited:
+		s.onZygoteExited(e, now)
+	case spawned:
+		s.onSpawned(e, now)
+	case notSpawned:
+		s.onNotSpawned(e, now)
+	case workerReady:
+		s.onWorkerReady(e, now)
+	case workerFailed:
+		if w := s.byBirth(e.birth); w != nil {
+			w.failure = e.text
+		}
+	case workerExited:
+		if w := s.byBirth(e.birth); w != nil {
+			s.onWorkerExited(w, e.exit, now)
+		}
+	case overdue:
+		s.onOverdue(e, now)
+	case hostile:
+		s.onHostile(e, now)
+	case stop:
+		s.onStop(e, now)
+	}
+}
+
+func (s *supervisor) onZygoteReady(e zygoteReady, now time.Time) {
+	z := &s.zygote
+	if e.zygote != z.number || !z.exists() {
+		return
+	}
+	z.ready, z.version, z.deadline = now, e.version, time.Time{}
+	s.dirty = true
+	s.log.Info("zygote ready", "pid", z.pid, "python", e.version, "took", now.Sub(z.started))
+	if len(e.threads) > 0 || e.tasks > 1 {
+		s.log.Warn("the application started threads when it was imported: they do not exist in the workers, and "+
+			"locks that they held stay locked; set preload to false if it needs them",
+			"threads", e.threads, "tasks", e.tasks)
+	}
+}
+
+func refusal(e zygoteRefused) *StartError {
+	if e.kind == StartInterpreter {
+		return &StartError{Kind: e.kind, Reason: e.text}
+	}
+	return &StartError{Kind: e.kind, Reason: "the application cannot be imported", Traceback: e.text}
+}
+
+func (s *supervisor) onZygoteExited(e zygoteExited, now time.Time) {
+	z := &s.zygote
+	if e.zygote != z.number || !z.exists() {
+		return
+	}
+	s.dirty = true
+	z.pid = 0
+	for _, w := range append([]*worker(nil), s.workers...) {
+		if w.pid == 0 { // it was ordered from this zygote, and no answer will come
+			w.handle.abandon()
+			s.lanes.WorkerDied(w.index, "the zygote died")
+			s.forget(w)
+		}
+	}
+	if s.phase == phaseStopping {
+		return
+	}
+	problem := z.refusal
+	if problem == nil {
+		problem = &StartError{Kind: StartCrash, Reason: "the zygote " + e.exit.text, Traceback: e.tail}
+	}
+	z.crash.died(z.started, z.ready, now)
+	if s.phase == phaseRunning {
+		s.log.Error("zygote died; running workers go on, another is started", "kind", problem.Kind.String(),
+			"reason", problem.Reason, "exit", e.exit.text, "traceback", problem.Traceback)
+	}
+	s.failStart(problem)
+}
+
+func (s *supervisor) onSpawned(e spawned, now time.Time) {
+	w := s.byBirth(e.birth)
+	if w == nil {
+		return
+	}
+	w.pid = e.pid
+	s.dirty = true
+	if err := w.handle.adopt(e.pid); err != nil {
+		s.log.Error("worker cannot be watched", "worker", w.index, "pid", e.pid, "error", err)
+		s.onWorkerExited(w, exit{ExitUnknown, "exited unseen"}, now)
+		return
+	}
+	if w.state == Stopping {
+		w.handle.kill()
+	}
+}
+
+func (s *supervisor) onNotSpawned(e notSpawned, now time.Time) {
+	w := s.byBirth(e.birth)
+	if w == nil {
+		return
+	}
+	w.handle.abandon()
+	s.log.Error("no worker could be forked", "worker", w.index, "reason", e.text)
+	s.lanes.WorkerDied(w.index, "never started")
+	s.forget(w)
+	s.crash.died(w.started, time.Time{}, now)
+	s.failStart(&StartError{Kind: StartSystem, Reason: "a worker could not be forked: " + e.text})
+}
+
+func (s *supervisor) onWorkerReady(e workerReady, now time.Time) {
+	w := s.byBirth(e.birth)
+	if w == nil || w.state != Starting || !s.move(w, Ready) {
+		return
+	}
+	w.ready = now
+	s.counters.WorkerStarted(now.Sub(w.started))
+	s.log.Info("worker ready", "worker", w.index, "pid", w.pid, "took", now.Sub(w.started))
+	if s.phase == phaseStarting && s.count(Ready) == s.processes {
+		s.phase = phaseRunning
+		s.started <- nil
+	}
+}
+
+// onWorkerExited ends a worker's record: its requests are answered, its index is free.
+func (s *supervisor) onWorkerExited(w *worker, e exit, now time.Time) {
+	killed := w.state == Stopping && e.cause == ExitKilled
+	if killed {
+		e.cause = ExitByUs
+	}
+	if w.reason != 0 {
+		e.text = fmt.Sprintf("%s (%s)", e.text, w.reason)
+	}
+	s.move(w, Exited)
+	lost := s.lanes.WorkerDied(w.index, e.text)
+	s.forget(w)
+	s.counters.WorkerExited(e.cause.String())
+	attrs := []any{"worker", w.index, "pid", w.pid, "exit", e.text, "lost", lost, "lived", now.Sub(w.started)}
+	if w.failure != "" {
+		attrs = append(attrs, "traceback", w.failure)
+	}
+	if w.reason == RetireShutdown || w.reason == RetireStartFailed {
+		s.log.Debug("worker exited", attrs...)
+		return
+	}
+	s.log.Error("worker died", attrs...)
+	if w.reason != RetireOverdue && (e.cause != ExitKilled || w.ready.IsZero()) {
+		s.crash.died(w.started, w.ready, now) // what others killed says nothing about the application
+	}
+	if s.crash.looping() {
+		s.log.Error("workers keep dying at once", "rounds", s.crash.rounds, "next", s.crash.next.Sub(now))
+	}
+	s.failStart(startProblem(w, e))
+}
+
+// startProblem is the reason why a worker died before it was ever ready.
+func startProblem(w *worker, e exit) *StartError {
+	switch {
+	case w.failure != "":
+		return &StartError{Kind: StartImport, Reason: "the application cannot be imported", Traceback: w.failure}
+	case w.reason == RetireStartTimeout:
+		return &StartError{Kind: StartTimeout, Reason: "a worker was not ready in time"}
+	}
+	return &StartError{Kind: StartCrash, Reason: "a worker died before the server was ready: " + e.text}
+}
+
+func (s *supervisor) onOverdue(e overdue, now time.Time) {
+	w := s.byIndex(e.index)
+	if w == nil {
+		return
+	}
+	s.counters.RequestOverdue()
+	s.log.Error("request timeout: the stacks of the worker's threads follow in its output, then it is replaced",
+		"worker", w.index, "pid", w.pid, "request", e.request.RequestID, "method", e.request.Method,
+		"target", e.request.Target, "age", e.request.Age)
+	w.overdue++
+	if w.overdue == 1 && w.pid != 0 {
+		w.handle.signal(stackSignal)
+	}
+	if w.state == Ready {
+		s.drain(w, RetireOverdue, now.Add(overdueGrace))
+	}
+	if w.state == Draining {
+		w.check = now.Add(overdueCheck)
+	}
+}
+
+// onHostile kills at once: what else such a process would write is not to be waited for.
+func (s *supervisor) onHostile(e hostile, now time.Time) {
+	for _, w := range s.workers {
+		if w.index != e.index && e.index >= 0 || w.state == Stopping {
+			continue
+		}
+		s.log.Error("worker wrote nonsense into the queue; it is killed", "worker", w.index, "pid", w.pid,
+			"reason", e.reason)
+		s.kill(w, RetireHostile, now)
+	}
+}
+
+// onStop lets the workers leave; a second one can only bring the deadline forward.
+func (s *supervisor) onStop(e stop, now time.Time) {
+	if s.phase == phaseStarting {
+		s.started <- &StartError{Kind: StartSystem, Reason: "stopped before it was ready"}
+	}
+	if s.phase != phaseStopping || e.deadline.Before(s.stopAt) {
+		s.stopAt = e.deadline
+	}
+	s.phase = phaseStopping
+	for _, w := range s.workers {
+		switch w.state {
+		case Starting:
+			s.kill(w, RetireShutdown, now)
+		case Ready:
+			s.drain(w, RetireShutdown, s.stopAt)
+		case Draining:
+			if w.deadline.IsZero() || s.stopAt.Before(w.deadline) {
+				w.deadline = s.stopAt
+			}
+		case Stopping, Exited:
+		}
+	}
+}
+
+func asStartError(err error) *StartError {
+	var e *StartError
+	if errors.As(err, &e) {
+		return e
+	}
+	return &StartError{Kind: StartSystem, Reason: "the interpreter cannot be started", Err: err}
+}

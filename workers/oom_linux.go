@@ -1,0 +1,78 @@
+package workers
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// oomWatch guesses whether a SIGKILL was the kernel's, for memory: the counter of this process's control group has
+// grown since it was last read. Without a readable counter nothing is guessed.
+type oomWatch struct {
+	path string // of memory.events; empty: there is none
+
+	mu   sync.Mutex
+	seen int64
+}
+
+func newOOMWatch() *oomWatch {
+	o := &oomWatch{path: memoryEvents()}
+	o.seen, _ = o.read()
+	return o
+}
+
+// explain changes an unexplained SIGKILL to an OOM kill if the counter says so.
+func (o *oomWatch) explain(e *exit) {
+	if e.cause != ExitKilled {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if kills, ok := o.read(); ok && kills > o.seen {
+		o.seen = kills
+		e.cause = ExitOOM
+		e.text += ", by the kernel's out-of-memory killer"
+	}
+}
+
+func (o *oomWatch) read() (int64, bool) {
+	if o.path == "" {
+		return 0, false
+	}
+	data, err := os.ReadFile(o.path)
+	if err != nil {
+		return 0, false
+	}
+	return parseOOMKills(data)
+}
+
+// parseOOMKills finds the line "oom_kill N" of memory.events.
+func parseOOMKills(data []byte) (int64, bool) {
+	for line := range bytes.Lines(data) {
+		if value, found := bytes.CutPrefix(line, []byte("oom_kill ")); found {
+			n, err := strconv.ParseInt(string(bytes.TrimSpace(value)), 10, 64)
+			return n, err == nil
+		}
+	}
+	return 0, false
+}
+
+// memoryEvents is the counter file of this process's control group, version 2; empty when there is none.
+func memoryEvents() string {
+	data, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(data)) {
+		if group, found := strings.CutPrefix(strings.TrimSpace(line), "0::"); found {
+			path := filepath.Join("/sys/fs/cgroup", group, "memory.events")
+			if _, err := os.Stat(path); err == nil {
+				return path
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,35 @@
+package workers
+
+import "time"
+
+// Snapshot is the state of the workers at one moment, for the status page and metrics.
+type Snapshot struct {
+	Generation uint64
+	Python     string    // version of the interpreter, empty before the first zygote is ready
+	ZygotePID  int       // 0 when there is none
+	CrashLoop  bool      // replacements are being delayed
+	RetryAt    time.Time // when the next one may start; zero without a crash loop
+	InFlight   int       // requests waiting or being served
+	Workers    []WorkerStatus
+}
+
+// WorkerStatus is one worker in a Snapshot.
+type WorkerStatus struct {
+	Index   int
+	PID     int
+	State   State
+	Reason  RetireReason // why it must leave; zero while it may stay
+	Started time.Time
+	Busy    int // requests that it holds
+}
+
+// Ready counts the workers that claim requests.
+func (s Snapshot) Ready() int {
+	n := 0
+	for i := range s.Workers {
+		if s.Workers[i].State == Ready {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,207 @@
+package workers
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strconv"
+	"sync"
+
+	"penknife/configs"
+	"penknife/gateway"
+	"penknife/uwsgiproto"
+
+	"golang.org/x/sys/unix"
+)
+
+// Buffers of a spool: it begins small and doubles up to limits.body_memory; only small ones are kept for later.
+const (
+	firstBuffer  = 4 << 10
+	pooledBuffer = 64 << 10
+	minBuffer    = 512
+)
+
+// spooler receives request bodies before a worker is bothered with them.
+type spooler struct {
+	memory   int // bytes held in memory; a longer body goes to a file
+	dir      string
+	counters Counters
+	pool     sync.Pool // of *spool without a file
+}
+
+func newSpooler(limits configs.Limits, counters Counters) *spooler {
+	dir := limits.TempDir
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	return &spooler{memory: max(int(limits.BodyMemory), minBuffer), dir: dir, counters: counters}
+}
+
+// spool is a body that was received completely: either all in buffer or all in file.
+type spool struct {
+	owner  *spooler
+	buffer []byte
+	file   *os.File // nil: in memory
+	size   int64
+}
+
+// receive reads the body of req to its end, and makes sure that its variables have CONTENT_LENGTH. It blocks for the
+// client. The error of the client's reader is passed on as it is. Without a body it answers nil.
+func (s *spooler) receive(req *gateway.Request) (*spool, error) {
+	if req.Body == nil {
+		return nil, nil
+	}
+	b, _ := s.pool.Get().(*spool)
+	if b == nil {
+		b = &spool{owner: s}
+	}
+	if err := b.fill(req.Body, req.ContentLength); err != nil {
+		b.Release()
+		return nil, err
+	}
+	if req.ContentLength < 0 {
+		// A copy: what follows the front end's block in its buffer is not ours.
+		vars := req.Vars[:len(req.Vars):len(req.Vars)]
+		vars, err := uwsgiproto.AppendVar(vars, "CONTENT_LENGTH", strconv.FormatInt(b.size, 10))
+		if err != nil {
+			b.Release()
+			return nil, &gateway.Error{Kind: gateway.KindInternal, Reason: "append CONTENT_LENGTH", Err: err}
+		}
+		req.Vars, req.ContentLength = vars, b.size
+	}
+	s.counters.BodySpooled(b.size, b.file != nil)
+	return b, nil
+}
+
+// fill reads to the end of the body, or to the declared length.
+func (b *spool) fill(body io.Reader, declared int64) error {
+	b.room(declared)
+	held := 0
+	for declared < 0 || b.size < declared {
+		if held == len(b.buffer) {
+			if err := b.grow(&held); err != nil {
+				return err
+			}
+		}
+		room := b.buffer[held:]
+		if left := declared - b.size; declared >= 0 && int64(len(room)) > left {
+			room = room[:left]
+		}
+		n, err := body.Read(room)
+		held += n
+		b.size += int64(n)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if b.size < declared {
+		return gateway.Errorf(gateway.KindBadRequest, "the body ended after %d of %d bytes", b.size, declared)
+	}
+	if b.file != nil {
+		return b.flush(&held)
+	}
+	return nil
+}
+
+// room makes the first buffer: of the right size when that is known and small enough.
+func (b *spool) room(declared int64) {
+	want := min(int64(firstBuffer), int64(b.owner.memory))
+	if declared > want {
+		want = min(declared, int64(b.owner.memory))
+	}
+	if int64(cap(b.buffer)) < want {
+		b.buffer = make([]byte, want)
+	}
+	b.buffer = b.buffer[:min(cap(b.buffer), b.owner.memory)]
+}
+
+// grow finds room for more: twice the memory, or in a file.
+func (b *spool) grow(held *int) error {
+	if len(b.buffer) < b.owner.memory {
+		larger := make([]byte, min(2*len(b.buffer), b.owner.memory))
+		copy(larger, b.buffer)
+		b.buffer = larger
+		return nil
+	}
+	if b.file == nil {
+		file, err := unlinkedFile(b.owner.dir)
+		if err != nil {
+			return spoolError("create a file for the request body", err)
+		}
+		b.file = file
+	}
+	return b.flush(held)
+}
+
+func (b *spool) flush(held *int) error {
+	_, err := b.file.Write(b.buffer[:*held])
+	*held = 0
+	if err != nil {
+		return spoolError("write the request body to its file", err)
+	}
+	return nil
+}
+
+// spoolError tells a full disk from other trouble.
+func spoolError(what string, err error) error {
+	kind := gateway.KindInternal
+	for _, full := range []error{unix.ENOSPC, unix.EDQUOT, unix.EFBIG} {
+		if errors.Is(err, full) {
+			kind = gateway.KindInsufficientSpace
+		}
+	}
+	return &gateway.Error{Kind: kind, Reason: what, Err: err}
+}
+
+// ReadAt reads from memory or from the file.
+func (b *spool) ReadAt(p []byte, at int64) (int, error) {
+	if at < 0 || at >= b.size {
+		return 0, io.EOF
+	}
+	if b.file != nil {
+		return b.file.ReadAt(p, at)
+	}
+	n := copy(p, b.buffer[at:b.size])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// Size is the length of the body in bytes.
+func (b *spool) Size() int64 { return b.size }
+
+// Release lets go of memory and file. It is called exactly once.
+func (b *spool) Release() {
+	if b.file != nil {
+		_ = b.file.Close()
+	}
+	b.file, b.size = nil, 0
+	if cap(b.buffer) > pooledBuffer {
+		b.buffer = nil
+	}
+	b.owner.pool.Put(b)
+}
+
+// unlinkedFile makes a file that disappears with its descriptor, whatever happens to this process.
+func unlinkedFile(dir string) (*os.File, error) {
+	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err == nil {
+		return os.NewFile(uintptr(fd), "request body"), nil
+	}
+	if !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.EISDIR) {
+		return nil, &os.PathError{Op: "open", Path: dir, Err: err}
+	}
+	f, err := os.CreateTemp(dir, "penknife-body-") // a file system without O_TMPFILE
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}

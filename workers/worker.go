@@ -1,0 +1,138 @@
+package workers
+
+import (
+	"syscall"
+	"time"
+)
+
+// worker is the supervisor's record of one worker process. Only the supervisor's goroutine touches it.
+type worker struct {
+	birth   uint64 // unique in the generation
+	index   int    // lane block in the queue, reused after the exit
+	pid     int    // 0 until the zygote has answered
+	state   State
+	reason  RetireReason
+	handle  workerHandle
+	failure string // what it said about the application that it could not load
+
+	started  time.Time
+	ready    time.Time // zero until it was
+	deadline time.Time // of the present state; zero: none
+	check    time.Time // next look at what it still holds; zero: none
+	overdue  int       // requests that passed their limit in it
+	settled  bool      // has lived for stableLife, and that was said
+	stuck    bool      // was killed and does not go
+}
+
+// Time limits inside the supervisor.
+const (
+	exitGrace    = 5 * time.Second        // for a worker that was told to leave and has nothing left to do
+	shortGrace   = 300 * time.Millisecond // the same, when the time for stopping is over
+	overdueGrace = 5 * time.Second        // for the other requests of a worker that has an overdue one
+	overdueCheck = 250 * time.Millisecond // between looks at them; also the time that the dump of its stacks has
+	killWait     = 5 * time.Second        // from SIGKILL to the exit; a process in uninterruptible sleep takes longer
+	zygoteGrace  = time.Second            // for a zygote that was told to leave
+)
+
+// stackSignal makes a Python process write the stacks of all its threads to its stderr. A real-time signal: no
+// application uses it by accident.
+const stackSignal = syscall.Signal(60)
+
+// move changes the state, if the table allows it.
+func (s *supervisor) move(w *worker, next State) bool {
+	if !w.state.mayBecome(next) {
+		s.log.Error("illegal worker state change", "worker", w.index, "from", w.state.String(), "to", next.String())
+		return false
+	}
+	w.state = next
+	w.deadline, w.check = time.Time{}, time.Time{}
+	s.dirty = true
+	return true
+}
+
+// drain tells a ready worker to leave after what it holds.
+func (s *supervisor) drain(w *worker, reason RetireReason, deadline time.Time) {
+	if !s.move(w, Draining) {
+		return
+	}
+	w.reason = reason
+	w.deadline = deadline
+	s.lanes.StopWorker(w.index)
+}
+
+// kill ends a worker's whole process group. Its exit is news that comes later; that of a worker whose pid is not
+// known yet is killed when it is.
+func (s *supervisor) kill(w *worker, reason RetireReason, now time.Time) {
+	if w.state == Stopping || !s.move(w, Stopping) {
+		return
+	}
+	if w.reason == 0 {
+		w.reason = reason
+	}
+	w.deadline = now.Add(killWait)
+	if w.pid != 0 {
+		w.handle.kill()
+	}
+}
+
+// checkWorker does what a worker's deadlines ask for.
+func (s *supervisor) checkWorker(w *worker, now time.Time) {
+	switch w.state {
+	case Starting:
+		if s.due(w.deadline, now) {
+			s.log.Error("worker was not ready in time", "worker", w.index, "pid", w.pid, "limit", s.startTimeout)
+			s.kill(w, RetireStartTimeout, now)
+			s.due(w.deadline, now)
+		}
+	case Ready:
+		if !w.settled && s.crash.rounds > 0 && s.due(w.ready.Add(stableLife), now) {
+			w.settled = true
+			s.crash.lived(w.started)
+			s.dirty = true
+		}
+	case Draining:
+		s.checkDraining(w, now)
+	case Stopping:
+		if !w.stuck && s.due(w.deadline, now) {
+			w.stuck = true
+			s.log.Error("killed worker does not exit", "worker", w.index, "pid", w.pid)
+			if w.pid == 0 { // the zygote owes its pid
+				s.launcher.killZygote()
+			}
+		}
+	case Exited:
+	}
+}
+
+// checkDraining kills a worker whose time is over, or that holds nothing but overdue requests.
+func (s *supervisor) checkDraining(w *worker, now time.Time) {
+	if s.due(w.deadline, now) {
+		s.kill(w, w.reason, now)
+		s.due(w.deadline, now)
+		return
+	}
+	if w.overdue == 0 || !s.due(w.check, now) {
+		return
+	}
+	if s.lanes.Busy(w.index) <= w.overdue {
+		s.kill(w, w.reason, now)
+		s.due(w.deadline, now)
+		return
+	}
+	w.check = now.Add(overdueCheck)
+	s.due(w.check, now)
+}
+
+// due tells whether a moment has come; if not, the supervisor will look again then. Zero never comes.
+func (s *supervisor) due(at, now time.Time) bool {
+	if at.IsZero() {
+		return false
+	}
+	if !now.Before(at) {
+		return true
+	}
+	if s.wake.IsZero() || at.Before(s.wake) {
+		s.wake = at
+	}
+	return false
+}

@@ -1,0 +1,104 @@
+package workers
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"syscall"
+	"time"
+)
+
+// controlLinger is how long after a worker's exit its control socket is read on, when a process that the application
+// started still holds the other end. What the worker itself sent is there already.
+const controlLinger = 50 * time.Millisecond
+
+// workerProcess is the real workerHandle: our ends of what ties a worker to this process. Its methods are called by
+// the supervisor's goroutine only.
+type workerProcess struct {
+	birth uint64
+	index int
+	log   *slog.Logger // names the worker
+	mail  *mailbox
+	files fileReceiver
+	host  *host
+
+	// lifeline is never written to: when it closes, because we close it or because this process dies, the kernel
+	// kills the worker.
+	lifeline       *os.File
+	control        *net.UnixConn
+	stdout, stderr *os.File
+	process        *process // nil before adopt
+
+	controlDone chan struct{}
+}
+
+// newWorkerProcess makes both ends. theirs are, in order, what the worker expects: lifeline, control socket, stdout,
+// stderr; the caller closes them when they were sent.
+func newWorkerProcess() (w *workerProcess, theirs []*os.File, err error) {
+	w = &workerProcess{controlDone: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			w.abandon()
+			closeAll(theirs...)
+		}
+	}()
+	var lifeline, control, stdout, stderr *os.File
+	if lifeline, w.lifeline, err = os.Pipe(); err != nil {
+		return nil, nil, err
+	}
+	theirs = append(theirs, lifeline)
+	if w.control, control, err = controlPair("worker control"); err != nil {
+		return nil, theirs, err
+	}
+	theirs = append(theirs, control)
+	if w.stdout, stdout, err = os.Pipe(); err != nil {
+		return nil, theirs, err
+	}
+	theirs = append(theirs, stdout)
+	if w.stderr, stderr, err = os.Pipe(); err != nil {
+		return nil, theirs, err
+	}
+	return w, append(theirs, stderr), nil
+}
+
+func (w *workerProcess) abandon() {
+	closeAll(w.lifeline, w.stdout, w.stderr)
+	if w.control != nil {
+		_ = w.control.Close()
+	}
+}
+
+func (w *workerProcess) adopt(pid int) error {
+	p, err := adoptProcess(w.host.family, pid)
+	if err != nil {
+		w.abandon()
+		return err
+	}
+	w.process = p
+	w.host.pump(w.stdout, w.log.With("stream", "stdout"), nil)
+	w.host.pump(w.stderr, w.log.With("stream", "stderr"), nil)
+	go w.readControl() // ends with the socket, at the latest by watch
+	go w.watch()       // ends with the process
+	return nil
+}
+
+func (w *workerProcess) signal(number syscall.Signal) { _ = w.process.signal(number) }
+
+func (w *workerProcess) kill() { w.process.killGroup() }
+
+// watch waits for the end of the process and reports it when everything that the process said was heard. Its group
+// ends with it: nobody would stop what the application has left running.
+func (w *workerProcess) watch() {
+	if err := w.process.await(); err != nil && !errors.Is(err, syscall.ECHILD) {
+		w.log.Error("wait for worker", "error", err)
+	}
+	w.process.killGroup()
+	_ = w.control.SetReadDeadline(time.Now().Add(controlLinger))
+	<-w.controlDone
+	e := w.process.reap()
+	w.host.oom.explain(&e)
+	_ = w.control.Close()
+	_ = w.lifeline.Close()
+	w.mail.put(workerExited{w.birth, e})
+}

@@ -1,0 +1,271 @@
+package workers
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// bootstrap is what the interpreter is given with -c. It must parse under every Python.
+const bootstrap = `import sys; sys.path.insert(0, "/proc/self/fd/4"); from penknife.bootstrap import main; main()`
+
+// orderTimeout bounds the writing of an order into the zygote's socket; only a zygote that hangs lets it run out.
+const orderTimeout = 2 * time.Second
+
+// settings is the first message to a zygote.
+type settings struct {
+	App          string `json:"app"`
+	Chdir        string `json:"chdir"`
+	Preload      bool   `json:"preload"`
+	Threads      int    `json:"threads"`
+	Multiprocess bool   `json:"multiprocess"`
+	StackSignal  int    `json:"stack_signal"`
+}
+
+// zygoteLauncher is the real launcher of one generation. The supervisor's goroutine calls its methods.
+type zygoteLauncher struct {
+	host     *host
+	mail     *mailbox
+	log      *slog.Logger
+	files    fileReceiver
+	settings settings
+	python   string   // path of the interpreter, not resolved: a virtual environment is found by it
+	env      []string // complete environment
+	// inherited are the zygote's descriptors 4 to 7: package, accelerator, queue memory, eventfd.
+	inherited [4]*os.File
+
+	zygote *zygote // the latest; nil before the first
+}
+
+// zygote is one zygote process: our ends of what ties it to this process.
+type zygote struct {
+	number   uint64
+	host     *host
+	mail     *mailbox
+	log      *slog.Logger
+	process  *process
+	control  *net.UnixConn
+	lifeline *os.File // never written to; see workerProcess
+	output   [2]*pump
+	tail     *tail
+	stopping atomic.Bool
+
+	controlDone chan struct{}
+}
+
+func (l *zygoteLauncher) startZygote(number uint64) (pid int, err error) {
+	z := &zygote{number: number, host: l.host, mail: l.mail, tail: &tail{}, controlDone: make(chan struct{}),
+		log: l.log.With("worker", "zygote")}
+	var ours, theirs []*os.File
+	defer func() {
+		closeAll(theirs...)
+		if err != nil {
+			closeAll(ours...)
+			if z.control != nil {
+				_ = z.control.Close()
+			}
+		}
+	}()
+	for range 3 { // lifeline: they read; stdout and stderr: they write
+		r, w, err := os.Pipe()
+		if err != nil {
+			return 0, err
+		}
+		ours, theirs = append(ours, r), append(theirs, w)
+	}
+	ours[0], theirs[0] = theirs[0], ours[0]
+	var control *os.File
+	if z.control, control, err = controlPair("zygote control"); err != nil {
+		return 0, err
+	}
+	theirs = append(theirs, control)
+	if z.process, err = l.execute(theirs); err != nil {
+		return 0, err
+	}
+	l.host.family.addSession(z.process.pid)
+	z.lifeline = ours[0]
+	z.output[0] = l.host.pump(ours[1], z.log.With("stream", "stdout"), z.tail)
+	z.output[1] = l.host.pump(ours[2], z.log.With("stream", "stderr"), z.tail)
+	l.zygote = z
+	go z.read()  // ends with the socket, at the latest by watch
+	go z.watch() // ends with the process
+	l.send(l.settings)
+	return z.process.pid, nil
+}
+
+// execute starts the interpreter; theirs is lifeline, stdout, stderr, control.
+func (l *zygoteLauncher) execute(theirs []*os.File) (*process, error) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = null.Close() }()
+	files := []uintptr{uintptr(rawFD(null))}
+	for _, f := range []*os.File{theirs[1], theirs[2], theirs[3]} {
+		files = append(files, uintptr(forChild(f)))
+	}
+	for _, f := range l.inherited {
+		files = append(files, uintptr(rawFD(f)))
+	}
+	files = append(files, uintptr(forChild(theirs[0])))
+	p, err := startProcess(l.host.family, l.python, []string{l.python, "-c", bootstrap}, &syscall.ProcAttr{
+		Dir: l.settings.Chdir, Env: l.env, Files: files,
+	})
+	if err != nil {
+		return nil, &StartError{Kind: StartInterpreter, Reason: l.python + " cannot be executed", Err: err}
+	}
+	return p, nil
+}
+
+// send gives a message and descriptors to the zygote. An error means that it is dead or hangs.
+func (l *zygoteLauncher) send(message any, files ...*os.File) error {
+	text, err := json.Marshal(message)
+	if err != nil {
+		return err
+	}
+	var rights []byte
+	if len(files) > 0 {
+		fds := make([]int, len(files))
+		for i, f := range files {
+			fds[i] = forChild(f)
+		}
+		rights = unix.UnixRights(fds...)
+	}
+	if err := l.zygote.control.SetWriteDeadline(time.Now().Add(orderTimeout)); err != nil {
+		return err
+	}
+	_, _, err = l.zygote.control.WriteMsgUnix(text, rights, nil)
+	return err
+}
+
+func (l *zygoteLauncher) stopZygote() {
+	if l.zygote != nil {
+		l.zygote.stopping.Store(true)
+		_ = l.zygote.control.CloseWrite()
+	}
+}
+
+func (l *zygoteLauncher) killZygote() {
+	if l.zygote != nil {
+		l.zygote.stopping.Store(true)
+		l.zygote.process.killGroup()
+	}
+}
+
+func (l *zygoteLauncher) spawn(birth uint64, index int) (workerHandle, error) {
+	w, theirs, err := newWorkerProcess()
+	if err != nil {
+		return nil, err
+	}
+	defer closeAll(theirs...)
+	w.birth, w.index, w.mail, w.files, w.host = birth, index, l.mail, l.files, l.host
+	w.log = l.log.With("worker", index)
+	order := struct {
+		Birth  uint64 `json:"birth"`
+		Worker int    `json:"worker"`
+	}{birth, index}
+	if err := l.send(order, theirs...); err != nil {
+		w.abandon()
+		return nil, err
+	}
+	return w, nil
+}
+
+// Kinds of messages of a zygote, beside sayReady and sayFailed.
+const (
+	sayRefused    = 'I'
+	saySpawned    = 'P'
+	sayNotSpawned = 'X'
+)
+
+// read passes on what the zygote says until its socket ends. A zygote that talks nonsense is killed.
+func (z *zygote) read() {
+	defer close(z.controlDone)
+	buffer := make([]byte, maxControlMessage)
+	for {
+		raw, files, err := readMessage(z.control, buffer, nil)
+		closeAll(files...)
+		if err == nil {
+			err = z.hear(raw)
+		}
+		if errors.Is(err, errNonsense) {
+			z.log.Error("zygote sent a malformed message; it is killed")
+			z.process.killGroup()
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (z *zygote) hear(raw []byte) error {
+	if len(raw) == 0 {
+		return errNonsense
+	}
+	var m struct {
+		Version string   `json:"version"`
+		Threads []string `json:"threads"`
+		Tasks   int      `json:"tasks"`
+		Birth   uint64   `json:"birth"`
+		PID     int      `json:"pid"`
+		Error   string   `json:"error"`
+	}
+	kind, body := raw[0], raw[1:]
+	switch kind {
+	case sayRefused:
+		z.mail.put(zygoteRefused{z.number, StartInterpreter, string(body)})
+		return nil
+	case sayFailed:
+		z.mail.put(zygoteRefused{z.number, StartImport, string(body)})
+		return nil
+	}
+	if json.Unmarshal(body, &m) != nil {
+		return errNonsense
+	}
+	switch {
+	case kind == sayReady:
+		z.mail.put(zygoteReady{z.number, m.Version, m.Threads, m.Tasks})
+	case kind == saySpawned && m.PID > 1:
+		z.mail.put(spawned{m.Birth, m.PID})
+	case kind == sayNotSpawned:
+		z.mail.put(notSpawned{m.Birth, m.Error})
+	default:
+		return errNonsense
+	}
+	return nil
+}
+
+// watch waits for the end of the zygote and reports it when everything that it said was heard. What the application
+// has started at import lives on while workers may use it.
+func (z *zygote) watch() {
+	if err := z.process.await(); err != nil && !errors.Is(err, syscall.ECHILD) {
+		z.log.Error("wait for zygote", "error", err)
+	}
+	if z.stopping.Load() {
+		z.process.killGroup()
+	}
+	_ = z.control.SetReadDeadline(time.Now().Add(controlLinger))
+	<-z.controlDone
+	linger := time.NewTimer(outputLinger)
+	defer linger.Stop()
+	for _, p := range z.output {
+		select {
+		case <-p.done:
+		case <-linger.C:
+			linger.Reset(0) // the other one gets no time of its own
+		}
+	}
+	e := z.process.reap()
+	z.host.oom.explain(&e)
+	_ = z.control.Close()
+	_ = z.lifeline.Close()
+	z.mail.put(zygoteExited{z.number, e, z.tail.String()})
+}
