@@ -34,8 +34,13 @@ func newFronts(registry *prometheus.Registry, names []string) *Fronts {
 		Name: "penknife_protocol_errors_total",
 		Help: "Requests that broke the rules of their protocol or were over a limit, by reason.",
 	}, "front", "reason")
-	f := &Fronts{}
-	for _, name := range names {
+	// Index 0 counts for nobody: no series shows it.
+	idle := Front{
+		name: names[0], open: prometheus.NewGauge(prometheus.GaugeOpts{}), protocol: protocol,
+		accepted: prometheus.NewCounter(prometheus.CounterOpts{}), refused: prometheus.NewCounter(prometheus.CounterOpts{}),
+	}
+	f := &Fronts{all: []Front{idle}}
+	for _, name := range names[1:] {
 		f.all = append(f.all, Front{
 			name: name, open: open.WithLabelValues(name), accepted: accepted.WithLabelValues(name),
 			refused: refused.WithLabelValues(name), protocol: protocol,

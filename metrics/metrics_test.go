@@ -92,6 +92,17 @@ func TestFrontsAndWorkers(t *testing.T) {
 	)
 }
 
+func TestFrontThatDoesNotExistShowsNoConnections(t *testing.T) {
+	s := newSet()
+	stranger := s.Fronts.Of(99)
+	stranger.ConnectionOpened()
+	stranger.ConnectionRefused()
+	stranger.ConnectionClosed()
+	if text := page(t, s); strings.Contains(text, "unknown\"} 1\n") || strings.Contains(text, `connections{front="unknown"`) {
+		t.Error("an unknown front is shown")
+	}
+}
+
 func TestLabelsAreBounded(t *testing.T) {
 	s := newSet()
 	for i := range 3 * boundedLimit {

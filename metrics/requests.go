@@ -55,9 +55,9 @@ func newRequests(registry *prometheus.Registry, fronts, kinds []string) *Request
 		Help: "Requests that ended in an error page or were cut, by kind of error.",
 	}, []string{"kind"})
 	registry.MustRegister(r.total, duration, sent, failures)
-	for _, front := range fronts {
-		r.duration = append(r.duration, duration.WithLabelValues(front))
-		r.sent = append(r.sent, sent.WithLabelValues(front))
+	r.duration, r.sent = make([]prometheus.Observer, len(fronts)), make([]prometheus.Counter, len(fronts))
+	for i := 1; i < len(fronts); i++ {
+		r.duration[i], r.sent[i] = duration.WithLabelValues(fronts[i]), sent.WithLabelValues(fronts[i])
 	}
 	for _, kind := range kinds {
 		r.errors = append(r.errors, failures.WithLabelValues(kind))
@@ -69,6 +69,9 @@ func newRequests(registry *prometheus.Registry, fronts, kinds []string) *Request
 func (r *Requests) Done(front int, method []byte, status int, sent int64, took time.Duration) {
 	front = within(front, len(r.fronts))
 	r.counter(front, methodIndex(method), within(status/100, len(classes))).Inc()
+	if front == 0 {
+		return // a fault of the caller, which the counter above shows
+	}
 	r.duration[front].Observe(took.Seconds())
 	if sent > 0 {
 		r.sent[front].Add(float64(sent))
