@@ -92,6 +92,7 @@ func (b *body) open() error {
 	if !invites || len(b.c.pending()) > 0 {
 		return nil // RFC 9110 section 10.1.1: no need to invite a client that has begun
 	}
+	b.c.now = b.since
 	if err := b.c.write(continueLine); err != nil {
 		return b.lost(err)
 	}

@@ -46,6 +46,7 @@ type conn struct {
 	idle     atomic.Bool
 	closed   sync.Once
 
+	now                   time.Time // when the connection last began to wait or to write, without asking the clock too often
 	readArmed, writeArmed time.Time // the socket's deadlines
 	readStale             bool      // the read deadline has fired and must be set anew
 
@@ -56,7 +57,7 @@ type conn struct {
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{Conn: nc, srv: s, peer: newPeer(nc, s.trusted.Contains)}
+	c := &conn{Conn: nc, srv: s, now: time.Now(), peer: newPeer(nc, s.trusted.Contains)}
 	c.body.c = c
 	return c
 }
@@ -125,7 +126,7 @@ func (c *conn) receive(p []byte) (int, error) {
 // awaitRequest waits for the first bytes of a request.
 func (c *conn) awaitRequest(p []byte) (int, error) {
 	c.idle.Store(true)
-	n, err := c.readSocket(p, after(time.Now(), c.srv.limits.IdleTime))
+	n, err := c.readSocket(p, after(c.now, c.srv.limits.IdleTime))
 	c.idle.Store(false)
 	if n == 0 {
 		if err == nil {

@@ -68,17 +68,16 @@ func (c *conn) armRead(until time.Time) error {
 	return c.Conn.SetReadDeadline(until)
 }
 
-// armWrite gives the next write at least write_timeout, and at most deadlineSlack more, to make progress.
+// armWrite gives the next write at least write_timeout from c.now, and at most deadlineSlack more, to make progress.
 func (c *conn) armWrite() error {
 	limit := c.srv.limits.WriteTime
 	if limit <= 0 {
 		return nil
 	}
-	now := time.Now()
-	if !c.writeArmed.Before(now.Add(limit)) {
+	if !c.writeArmed.Before(c.now.Add(limit)) {
 		return nil
 	}
-	c.writeArmed = now.Add(limit + deadlineSlack)
+	c.writeArmed = c.now.Add(limit + deadlineSlack)
 	return c.Conn.SetWriteDeadline(c.writeArmed)
 }
 
@@ -89,7 +88,7 @@ func progressed(n int64, err error) bool {
 
 // write sends all of b.
 func (c *conn) write(b []byte) error {
-	for {
+	for ; ; c.now = time.Now() {
 		if err := c.armWrite(); err != nil {
 			return err
 		}
@@ -106,7 +105,7 @@ func (c *conn) write2(a, b []byte) error {
 	c.vector = [2][]byte{a, b}
 	c.buffers = c.vector[:]
 	defer func() { c.vector, c.buffers = [2][]byte{}, nil }()
-	for {
+	for ; ; c.now = time.Now() {
 		if err := c.armWrite(); err != nil {
 			return err
 		}

@@ -121,7 +121,7 @@ func (c *conn) answerError(err error) {
 	if string(c.req.Method) != "HEAD" {
 		c.out = append(c.out, page.Text...)
 	}
-	c.headSent = true
+	c.headSent, c.now = true, time.Now()
 	if c.write(c.out) != nil {
 		c.closes = true
 		return

@@ -43,6 +43,7 @@ type fieldFacts struct{ date, server, length bool }
 
 // respond sends an answer. The error is the body's (the connection is cut then) or says that the client is gone.
 func (c *conn) respond(resp *gateway.Response) error {
+	c.now = time.Now()
 	length := resp.Length
 	if resp.Whole != nil && length < 0 {
 		length = int64(len(resp.Whole))
@@ -133,7 +134,7 @@ func (c *conn) appendHead(dst []byte, resp *gateway.Response, facts fieldFacts) 
 		dst = append(dst, resp.Fields...)
 	}
 	if !facts.date {
-		dst = c.srv.date.append(dst, time.Now())
+		dst = c.srv.date.append(dst, c.now)
 	}
 	if !facts.server {
 		dst = append(dst, "Server: penknife\r\n"...)
@@ -243,6 +244,7 @@ func (c *conn) sendStream(body gateway.Body, length int64) error {
 			p = p[:length]
 		}
 		n, readErr := readSome(body, p)
+		c.now = time.Now()
 		if n > 0 {
 			if err := c.send(p[:n], n); err != nil {
 				return err
@@ -274,6 +276,7 @@ func (c *conn) sendChunks(body gateway.Body) error {
 	for {
 		n, readErr := readSome(body, p[chunkPrefix:chunkPrefix+chunkData])
 		ended := errors.Is(readErr, io.EOF)
+		c.now = time.Now()
 		if n > 0 || ended {
 			if err := c.send(frameChunk(p, n, ended), n); err != nil {
 				return err

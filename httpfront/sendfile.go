@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -36,6 +37,7 @@ func (c *conn) copyFile(f *os.File, offset, length int64) error {
 	block := c.srv.blocks.Get().(*[]byte)
 	defer c.srv.blocks.Put(block)
 	for length > 0 {
+		c.now = time.Now()
 		n, err := f.ReadAt((*block)[:min(length, blockSize)], offset)
 		if n > 0 {
 			if err := c.send((*block)[:n], n); err != nil {
@@ -67,7 +69,7 @@ func (c *conn) sendfile(f *os.File, offset, length int64) (done int64, err error
 	if err != nil {
 		return 0, errNoSendfile
 	}
-	for done < length {
+	for ; done < length; c.now = time.Now() {
 		if err := c.armWrite(); err != nil {
 			return done, err
 		}
