@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"penknife/configs"
+	"penknife/server"
+)
+
+// The exit codes; they are part of the contract with whoever starts penknife.
+const (
+	exitOK     = 0
+	exitOther  = 1
+	exitConfig = 2
+	exitImport = 3
+)
+
+// program is the command line with its surroundings, which tests replace.
+type program struct {
+	environ        []string
+	stdout, stderr io.Writer
+	version        string
+	signals        <-chan os.Signal
+	serve          func(context.Context, server.Options) error
+}
+
+// usageError is a command line that cannot be understood.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+// run executes one command line and gives the exit code.
+func (p *program) run(ctx context.Context, arguments []string) int {
+	root := p.rootCommand()
+	root.SetArgs(arguments)
+	root.SetOut(p.stdout)
+	root.SetErr(p.stderr)
+	return p.report(root.ExecuteContext(ctx))
+}
+
+// report prints an error as its reader needs it and chooses the exit code.
+func (p *program) report(err error) int {
+	var problems *configs.Problems
+	var app *server.AppError
+	var usage *usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &problems):
+		p.complain(problems.Error())
+		return exitConfig
+	case errors.As(err, &usage):
+		p.complain(usage.Error())
+		return exitConfig
+	case errors.As(err, &app):
+		p.complain(strings.TrimRight(app.Traceback, "\n"))
+		p.complain("penknife: " + app.Error())
+		return exitImport
+	}
+	p.complain("penknife: " + err.Error())
+	return exitOther
+}
+
+func (p *program) complain(text string) {
+	if text != "" {
+		fmt.Fprintln(p.stderr, text)
+	}
+}
+
+func (p *program) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "penknife",
+		Short:         "Run Python WSGI applications in production",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          p.noSuchCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(explainFlagError)
+	root.AddCommand(p.serveCommand(), p.checkCommand(), p.explainCommand(), p.versionCommand())
+	return root
+}
+
+// noSuchCommand answers for what is no command. Cobra's own answer is a text that cannot be told from other errors.
+func (p *program) noSuchCommand(cmd *cobra.Command, arguments []string) error {
+	if len(arguments) == 0 {
+		return nil
+	}
+	hint := "; see penknife --help"
+	if near := cmd.SuggestionsFor(arguments[0]); len(near) > 0 {
+		hint = "; did you mean " + strings.Join(near, " or ") + "?"
+	} else if strings.ContainsAny(arguments[0], ":.") {
+		hint = "; did you mean penknife serve " + arguments[0] + "?"
+	}
+	return &usageError{fmt.Sprintf("penknife: %q is no command%s", arguments[0], hint)}
+}

@@ -1,0 +1,29 @@
+package server
+
+import (
+	"testing"
+
+	"penknife/configs"
+	"penknife/sockets"
+)
+
+// Two packages read addresses, since the bottom row imports nothing of itself. They must not differ about any.
+func TestConfigsAndSocketsReadTheSameAddresses(t *testing.T) {
+	for _, text := range []string{
+		"127.0.0.1:8000", ":8000", "[::1]:8000", "localhost:1", "example.org:1", "0.0.0.0:0", "unix:/run/a.sock", "unix:@a",
+		"unix:a.sock", "8000", "127.0.0.1", "::1", "/run/a.sock", "./a.sock", "http://127.0.0.1:8000", "*:80", "a b:80",
+		"127.0.0.1:65536", "127.0.0.1:http", "127.0.0.1:-1", "unix:", "unix:@", "a/b:80", "[::1]", "127.0.0.1:", "fd://3",
+		"unix:/" + string(make([]byte, 3)), "127.0.0.1:080",
+	} {
+		_, socketsErr := sockets.Parse(text)
+		loaded, configsErr := configs.Load(configs.Options{
+			Settings: []configs.Setting{
+				{Path: "app.wsgi", Name: "argument", Values: []string{"a:app"}},
+				{Path: "http", Name: "--http", Values: []string{text}},
+			},
+		})
+		if (socketsErr == nil) != (configsErr == nil) {
+			t.Errorf("%q: configs says %v, sockets %v (%v)", text, configsErr, socketsErr, loaded.Config.HTTP)
+		}
+	}
+}

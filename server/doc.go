@@ -1,0 +1,12 @@
+// Package server puts penknife together: it builds the parts from a configuration, starts them in order, turns
+// signals into a stop, and stops them in reverse. It is the only package that knows everyone, and it has no part in
+// a request but the chain of handlers (handlers.go) and what is written down about it afterwards (observe.go).
+//
+// Start: sockets are bound first, so that a taken address is reported before the application is imported; then the
+// fronts accept and answer 503 until the workers are ready. Stop: the fronts drain while the workers still serve,
+// then the workers, then what is left.
+//
+// Goroutines: Run's caller (stages, signals); one for the engine's Start; one per listener that accepts; the access
+// log's writer; while stopping, one that waits for a further signal. Run waits for all of them before it returns.
+// Locks: accessLog.mu, a leaf.
+package server

@@ -1,0 +1,44 @@
+package server
+
+import (
+	"context"
+	"errors"
+
+	"penknife/gateway"
+)
+
+// Engine runs the application. Package workers has the real one; tests have another.
+type Engine interface {
+	gateway.Handler
+	// Start returns when requests can be served, or why they never will; it gives up when ctx ends.
+	Start(ctx context.Context) error
+	// Shutdown lets requests finish until ctx ends, then ends them, and returns when no process is left. It is
+	// called once, after Start has returned, whatever that returned.
+	Shutdown(ctx context.Context) error
+	// Ready counts the workers that take requests. It does not block.
+	Ready() int
+	// InFlight counts requests that wait or run. It does not block.
+	InFlight() int
+}
+
+// AppError is an application that does not start. Whoever started penknife sees the traceback and exit code 3.
+type AppError struct {
+	Reason    string // one sentence
+	Traceback string // the user's, with line breaks; may be empty
+	Err       error  // the cause, or nil
+}
+
+// Error gives the reason.
+func (e *AppError) Error() string { return e.Reason }
+
+// Unwrap gives the cause.
+func (e *AppError) Unwrap() error { return e.Err }
+
+// errStarting is why requests are not answered before the workers are ready.
+var errStarting = errors.New("the application is starting")
+
+// errNoWorker is why requests are not answered while replacements are being started.
+var errNoWorker = errors.New("no worker is ready")
+
+// errStopping is why a front server should send requests elsewhere.
+var errStopping = errors.New("the server is stopping")

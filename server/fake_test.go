@@ -1,0 +1,304 @@
+package server
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"penknife/configs"
+	"penknife/gateway"
+	"penknife/metrics"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fakeEngine is an application whose every step a test decides about.
+type fakeEngine struct {
+	startErr  chan error // what Start returns; nothing sent: it waits for its ctx
+	serving   chan struct{}
+	finish    chan struct{} // closed: requests are answered
+	cut       chan struct{} // closed by Shutdown: requests fail
+	inFlight  atomic.Int64
+	shutdowns atomic.Int64
+	workers   atomic.Int64
+	left      atomic.Int64 // how long Shutdown's ctx had, in nanoseconds; negative: it was over
+}
+
+func newFakeEngine() *fakeEngine {
+	e := &fakeEngine{
+		startErr: make(chan error, 1), serving: make(chan struct{}, 16),
+		finish: make(chan struct{}), cut: make(chan struct{}),
+	}
+	e.workers.Store(1)
+	return e
+}
+
+func (e *fakeEngine) Start(ctx context.Context) error {
+	select {
+	case err := <-e.startErr:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (e *fakeEngine) Shutdown(ctx context.Context) error {
+	e.shutdowns.Add(1)
+	deadline, _ := ctx.Deadline()
+	e.left.Store(int64(time.Until(deadline)))
+	if ctx.Err() != nil {
+		e.left.Store(-1)
+	}
+	close(e.cut)
+	return nil
+}
+
+func (e *fakeEngine) Ready() int    { return int(e.workers.Load()) }
+func (e *fakeEngine) InFlight() int { return int(e.inFlight.Load()) }
+
+func (e *fakeEngine) Serve(*gateway.Request) (*gateway.Response, error) {
+	e.inFlight.Add(1)
+	defer e.inFlight.Add(-1)
+	e.serving <- struct{}{}
+	select {
+	case <-e.finish:
+		return &gateway.Response{Status: 200}, nil
+	case <-e.cut:
+		return nil, gateway.Errorf(gateway.KindWorkerDied, "shut down")
+	}
+}
+
+// fakeFront answers one line per connection: the status of a request with the path that it was sent.
+type fakeFront struct {
+	deps     frontDeps
+	protocol gateway.Front
+	closing  atomic.Bool
+
+	mu       sync.Mutex
+	listener net.Listener
+	conns    map[net.Conn]bool
+	all      sync.WaitGroup
+}
+
+func (f *fakeFront) Serve(listener net.Listener) error {
+	f.mu.Lock()
+	f.listener = listener
+	f.mu.Unlock()
+	for {
+		conn, err := listener.Accept()
+		if f.closing.Load() {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		f.mu.Lock()
+		f.conns[conn] = true
+		f.mu.Unlock()
+		f.all.Go(func() { f.answer(conn) })
+	}
+}
+
+func (f *fakeFront) answer(conn net.Conn) {
+	defer conn.Close()
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil {
+		return
+	}
+	r := &gateway.Request{
+		ID: f.deps.nextID(), Front: f.protocol, Start: time.Now(), Method: []byte("GET"),
+		Target: []byte(strings.TrimSpace(line)), Proto: []byte("HTTP/1.1"),
+	}
+	_, err = f.deps.handler.Serve(r)
+	status := 200
+	if err != nil {
+		page, _ := gateway.PageFor(err)
+		status = page.Status
+	}
+	fmt.Fprintln(conn, status)
+	f.deps.observer.RequestDone(r, gateway.Outcome{Status: status, Sent: 4, Err: err})
+}
+
+func (f *fakeFront) Shutdown(ctx context.Context) error {
+	f.closing.Store(true)
+	f.mu.Lock()
+	if f.listener != nil {
+		f.listener.Close()
+	}
+	f.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		f.all.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		f.mu.Lock()
+		for conn := range f.conns {
+			conn.Close()
+		}
+		f.mu.Unlock()
+		return ctx.Err()
+	}
+}
+
+// bench is one server under test.
+type bench struct {
+	t       *testing.T
+	engine  *fakeEngine
+	signals chan os.Signal
+	stdout  *safeBuffer
+	stderr  *safeBuffer
+	socket  string
+	admin   string
+	result  chan error
+	server  *Server
+}
+
+// newBench makes a server with one uwsgi listener (a unix socket) and an admin listener. Change may be nil.
+func newBench(t *testing.T, change func(*configs.Config)) *bench {
+	t.Helper()
+	dir := t.TempDir()
+	b := &bench{
+		t: t, engine: newFakeEngine(), signals: make(chan os.Signal, 4), result: make(chan error, 1),
+		stdout: &safeBuffer{}, stderr: &safeBuffer{},
+		socket: filepath.Join(dir, "uwsgi.sock"), admin: filepath.Join(dir, "admin.sock"),
+	}
+	cfg := configs.Default()
+	cfg.App.WSGI = "test:app"
+	cfg.Uwsgi = []configs.Uwsgi{{Listen: "unix:" + b.socket, Mode: 0o600}}
+	cfg.Admin.Listen = "unix:" + b.admin
+	cfg.Log.Access = "combined"
+	cfg.Log.Level = "debug"
+	if change != nil {
+		change(&cfg)
+	}
+	server, err := newServer(Options{
+		Loaded: &configs.Loaded{Config: cfg, Sources: configs.Sources{}}, Version: "test", Signals: b.signals,
+		Stdout: b.stdout, Stderr: b.stderr,
+	}, b.parts())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.server = server
+	return b
+}
+
+func (b *bench) parts() parts {
+	newFront := func(protocol gateway.Front) func(frontDeps) *fakeFront {
+		return func(d frontDeps) *fakeFront {
+			return &fakeFront{deps: d, protocol: protocol, conns: map[net.Conn]bool{}}
+		}
+	}
+	return parts{
+		newEngine: func(*configs.Loaded, *metrics.Workers, *slog.Logger) (Engine, error) { return b.engine, nil },
+		newHTTP:   func(d frontDeps, _ configs.HTTP) (front, error) { return newFront(gateway.FrontHTTP)(d), nil },
+		newUwsgi:  func(d frontDeps, _ configs.Uwsgi) (front, error) { return newFront(gateway.FrontUwsgi)(d), nil },
+	}
+}
+
+// start runs the server and waits until it accepts.
+func (b *bench) start() *bench {
+	b.t.Helper()
+	go func() { b.result <- b.server.run(context.Background()) }()
+	eventually(b.t, "it accepts", func() bool {
+		conn, err := net.Dial("unix", b.socket)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
+	return b
+}
+
+// open lets the engine be ready and waits until the server knows.
+func (b *bench) open() *bench {
+	b.t.Helper()
+	b.engine.startErr <- nil
+	eventually(b.t, "the gate is open", func() bool { return b.server.gate.opened.Load() })
+	return b
+}
+
+// ask starts a request; the status comes through the channel, "" if the connection was cut.
+func (b *bench) ask(path string) <-chan string {
+	b.t.Helper()
+	conn, err := net.Dial("unix", b.socket)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	answer := make(chan string, 1)
+	go func() {
+		defer conn.Close()
+		fmt.Fprintln(conn, path)
+		line, _ := bufio.NewReader(conn).ReadString('\n')
+		answer <- strings.TrimSpace(line)
+	}()
+	return answer
+}
+
+// wait gives what run returned, and checks that nothing was left behind.
+func (b *bench) wait() error {
+	b.t.Helper()
+	select {
+	case err := <-b.result:
+		for _, path := range []string{b.socket, b.admin} {
+			if _, statErr := os.Lstat(path); !errors.Is(statErr, os.ErrNotExist) {
+				b.t.Errorf("%s is left behind", filepath.Base(path))
+			}
+		}
+		return err
+	case <-time.After(10 * time.Second):
+		b.t.Fatalf("it does not end; its log:\n%s", b.stderr)
+		return nil
+	}
+}
+
+// eventually waits for a state.
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	deadline := time.Now().Add(10 * time.Second)
+	for !condition() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 10 s: %s", what)
+		}
+		<-ticker.C
+	}
+}
+
+// safeBuffer is a buffer for several goroutines.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+var _ io.Writer = (*safeBuffer)(nil)

@@ -1,0 +1,45 @@
+package server
+
+import (
+	"sync/atomic"
+	"time"
+
+	"penknife/gateway"
+)
+
+// buildHandler lists the chain that every request goes through, outermost first. What only looks at requests when
+// they are over is in observe.go.
+func buildHandler(g *gate, engine gateway.Handler) gateway.Handler {
+	return g.before(engine)
+}
+
+// gate answers 503 until the engine is ready. The request's path through it is one atomic load.
+type gate struct {
+	opened   atomic.Bool // the engine has started; it stays open, so that what was accepted is served while stopping
+	stopping atomic.Bool // the stop has begun
+}
+
+// before passes requests on once the gate was opened.
+func (g *gate) before(next gateway.Handler) gateway.Handler {
+	return gateway.HandlerFunc(func(r *gateway.Request) (*gateway.Response, error) {
+		if !g.opened.Load() {
+			return nil, &gateway.Error{
+				Kind: gateway.KindUnavailable, Reason: errStarting.Error(), Public: true, RetryAfter: time.Second,
+			}
+		}
+		return next.Serve(r)
+	})
+}
+
+// ready gives nil if the server should be sent requests.
+func (g *gate) ready(engine Engine) error {
+	switch {
+	case g.stopping.Load():
+		return errStopping
+	case !g.opened.Load():
+		return errStarting
+	case engine.Ready() == 0:
+		return errNoWorker
+	}
+	return nil
+}

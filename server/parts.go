@@ -1,0 +1,47 @@
+package server
+
+import (
+	"log/slog"
+	"sync/atomic"
+
+	"penknife/configs"
+	"penknife/gateway"
+	"penknife/httpfront"
+	"penknife/metrics"
+	"penknife/uwsgifront"
+)
+
+// parts makes the front ends and the engine; tests make others. What they make does nothing yet.
+type parts struct {
+	newEngine func(*configs.Loaded, *metrics.Workers, *slog.Logger) (Engine, error)
+	newHTTP   func(frontDeps, configs.HTTP) (front, error)
+	newUwsgi  func(frontDeps, configs.Uwsgi) (front, error)
+}
+
+// frontDeps is what front ends get from the composition root, whatever they speak.
+type frontDeps struct {
+	limits   configs.Limits
+	handler  gateway.Handler
+	observer gateway.Observer
+	counter  *metrics.Front
+	nextID   func() uint64
+	open     *atomic.Int64 // connections over all fronts, against limits.connections
+	log      *slog.Logger
+}
+
+// realParts is what serves people.
+func realParts() parts {
+	return parts{newEngine: newWorkers, newHTTP: newHTTPFront, newUwsgi: newUwsgiFront}
+}
+
+func newHTTPFront(d frontDeps, cfg configs.HTTP) (front, error) {
+	return httpfront.New(cfg, d.limits, httpfront.Deps{
+		Handler: d.handler, Observer: d.observer, Counter: d.counter, NextID: d.nextID, Log: d.log, Open: d.open,
+	})
+}
+
+func newUwsgiFront(d frontDeps, cfg configs.Uwsgi) (front, error) {
+	return uwsgifront.New(cfg, d.limits, uwsgifront.Deps{
+		Handler: d.handler, Observer: d.observer, Counter: d.counter, NextID: d.nextID, Log: d.log, Open: d.open,
+	})
+}

@@ -1,0 +1,226 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"penknife/admin"
+	"penknife/configs"
+	"penknife/gateway"
+	"penknife/metrics"
+)
+
+// Options is what a server is made from.
+type Options struct {
+	Loaded  *configs.Loaded // a configuration without problems, and where its values came from
+	Version string
+	Environ []string         // as os.Environ gives it
+	Signals <-chan os.Signal // what to do is in signals.go; nil: none
+	Stdout  io.Writer        // the access log
+	Stderr  io.Writer        // everything else
+}
+
+// Run serves until a signal or the end of ctx asks it to stop, and returns when nothing is left: no process, no
+// goroutine, no socket file. It gives nil after a stop that was asked for, also if requests were cut at the end of
+// the grace period; *AppError if the application does not start; *configs.Problems if the configuration turns out to
+// be unusable.
+func Run(ctx context.Context, options Options) error {
+	tuneGC(options.Environ)
+	s, err := newServer(options, realParts())
+	if err != nil {
+		return err
+	}
+	return s.run(ctx)
+}
+
+// Server is one life from start to stop.
+type Server struct {
+	loaded  *configs.Loaded
+	version string
+	log     *slog.Logger
+	signals <-chan os.Signal
+	parts   parts
+
+	metrics  *metrics.Set
+	engine   Engine
+	gate     *gate
+	handler  gateway.Handler
+	observer *observer
+	admin    *admin.Server
+	fronts   *fronts
+	open     *listeners // nil before the sockets stage
+
+	lastID      atomic.Uint64 // of requests
+	connections atomic.Int64  // open, over all fronts
+	began       time.Time
+
+	engineStarted chan error // of capacity 1: what the engine's Start returned
+	failed        chan error // of capacity 1: a part that ended by itself
+}
+
+// newServer builds the parts; nothing runs and no socket is open yet.
+func newServer(options Options, parts parts) (*Server, error) {
+	cfg := options.Loaded.Config
+	s := &Server{
+		loaded: options.Loaded, version: options.Version, signals: options.Signals, parts: parts,
+		log:  newLogger(cfg.Log, options.Stderr),
+		gate: &gate{}, metrics: metrics.New(options.Version, metricNames()),
+		engineStarted: make(chan error, 1), failed: make(chan error, 1),
+	}
+	engine, err := parts.newEngine(s.loaded, s.metrics.Workers, s.log)
+	if err != nil {
+		return nil, err
+	}
+	s.engine = engine
+	s.metrics.Workers.Watch(engine.Ready, engine.InFlight)
+	s.handler = buildHandler(s.gate, engine)
+	s.observer = &observer{requests: s.metrics.Requests}
+	if cfg.Log.Access == "combined" {
+		s.observer.access = newAccessLog(options.Stdout, s.log)
+	}
+	s.admin = admin.New(admin.Deps{
+		Metrics: s.metrics.Handler(), Log: s.log, Ready: func() error { return s.gate.ready(engine) },
+	})
+	s.fronts = &fronts{log: s.log, failed: s.failed}
+	return s, nil
+}
+
+// stages lists the life of the server in the order of the start.
+func (s *Server) stages() stages {
+	var list []stage
+	if s.observer.access != nil {
+		list = append(list, stage{name: "access log", start: s.startAccessLog, stop: s.observer.access.shutdown, least: time.Second})
+	}
+	list = append(list, stage{name: "sockets", start: s.openSockets, stop: s.closeSockets})
+	if s.loaded.Config.Admin.Listen != "" {
+		list = append(list, stage{name: "admin", start: s.startAdmin, stop: s.admin.Shutdown, least: 100 * time.Millisecond})
+	}
+	list = append(list, s.workersStage(),
+		stage{name: "fronts", start: s.startFronts, stop: s.fronts.stop, least: 100 * time.Millisecond})
+	return stages{list: list, log: s.log}
+}
+
+func (s *Server) run(ctx context.Context) error {
+	s.began = time.Now()
+	s.log.Info("penknife starting", "version", s.version, "pid", os.Getpid(), "config", s.loaded.File)
+	stages := s.stages()
+	grace := time.Duration(0)
+	err := stages.start(ctx)
+	if err == nil {
+		grace, err = s.waitForStop(ctx)
+	}
+	s.gate.stopping.Store(true)
+	hard, release := s.hardContext()
+	stages.stop(hard, time.Now().Add(grace))
+	release()
+	s.log.Info("penknife stopped", "uptime", time.Since(s.began).Round(time.Millisecond))
+	return err
+}
+
+// frontDeps is what a front end of that protocol gets from us.
+func (s *Server) frontDeps(protocol gateway.Front) frontDeps {
+	return frontDeps{
+		limits: s.loaded.Config.Limits, handler: s.handler, observer: s.observer, log: s.log,
+		counter: s.metrics.Fronts.Of(int(protocol)), nextID: s.nextID, open: &s.connections,
+	}
+}
+
+// nextID numbers requests over all fronts.
+func (s *Server) nextID() uint64 { return s.lastID.Add(1) }
+
+func (s *Server) startAccessLog(context.Context) error {
+	s.observer.access.start()
+	return nil
+}
+
+func (s *Server) openSockets(ctx context.Context) (err error) {
+	s.open, err = openListeners(ctx, s.loaded)
+	return err
+}
+
+func (s *Server) closeSockets(context.Context) error { return s.open.close() }
+
+func (s *Server) startAdmin(context.Context) error {
+	s.admin.Start(s.open.admin)
+	return nil
+}
+
+// workersStage starts the engine in the background, because the fronts answer 503 meanwhile. The start is given up
+// when the stage is stopped, not when ctx ends: that is the business of waitForStop.
+func (s *Server) workersStage() stage {
+	var cancel context.CancelFunc
+	returned := make(chan struct{})
+	return stage{
+		name:  "workers",
+		least: 2 * time.Second,
+		start: func(ctx context.Context) error {
+			ctx, cancel = context.WithCancel(context.WithoutCancel(ctx))
+			// Ended by the end of the import, or by cancel in stop, which waits.
+			go func() {
+				defer close(returned)
+				s.engineStarted <- s.engine.Start(ctx)
+			}()
+			return nil
+		},
+		stop: func(ctx context.Context) error {
+			cancel()
+			<-returned
+			return s.engine.Shutdown(ctx)
+		},
+	}
+}
+
+// opened is the moment from which the application answers.
+func (s *Server) opened() {
+	s.gate.opened.Store(true)
+	s.log.Info("ready", "took", time.Since(s.began).Round(time.Millisecond), "listen", s.open.String())
+}
+
+// String lists the addresses, for the log.
+func (l *listeners) String() string {
+	var texts []string
+	for _, one := range l.http {
+		texts = append(texts, "http "+one.Address().String())
+	}
+	for _, one := range l.uwsgi {
+		texts = append(texts, "uwsgi "+one.Address().String())
+	}
+	if l.admin != nil {
+		texts = append(texts, "admin "+l.admin.Address().String())
+	}
+	return strings.Join(texts, ", ")
+}
+
+// startFronts lets each section's front end accept.
+func (s *Server) startFronts(context.Context) error {
+	type ready struct {
+		front    front
+		listener net.Listener
+	}
+	var all []ready
+	for i, cfg := range s.loaded.Config.HTTP {
+		one, err := s.parts.newHTTP(s.frontDeps(gateway.FrontHTTP), cfg)
+		if err != nil {
+			return fmt.Errorf("http[%d]: %w", i, err)
+		}
+		all = append(all, ready{one, s.open.http[i]})
+	}
+	for i, cfg := range s.loaded.Config.Uwsgi {
+		one, err := s.parts.newUwsgi(s.frontDeps(gateway.FrontUwsgi), cfg)
+		if err != nil {
+			return fmt.Errorf("uwsgi[%d]: %w", i, err)
+		}
+		all = append(all, ready{one, s.open.uwsgi[i]})
+	}
+	for _, r := range all {
+		s.fronts.serve(r.front, r.listener)
+	}
+	return nil
+}

@@ -1,0 +1,67 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+
+	"penknife/configs"
+	"penknife/metrics"
+	"penknife/workers"
+)
+
+// workersEngine is the worker manager as an Engine.
+type workersEngine struct {
+	*workers.Manager
+	loaded *configs.Loaded
+}
+
+func newWorkers(loaded *configs.Loaded, counters *metrics.Workers, log *slog.Logger) (Engine, error) {
+	cfg := loaded.Config
+	manager, err := workers.New(
+		workers.Config{App: cfg.App, Workers: cfg.Workers, Limits: cfg.Limits},
+		workers.Deps{Log: log, Counters: counters},
+	)
+	if err != nil {
+		return nil, startFailure(loaded, err)
+	}
+	return &workersEngine{manager, loaded}, nil
+}
+
+// Start starts the workers, and translates why they do not.
+func (w *workersEngine) Start(ctx context.Context) error {
+	return startFailure(w.loaded, w.Manager.Start(ctx))
+}
+
+// Ready counts the workers that take requests.
+func (w *workersEngine) Ready() int { return w.Snapshot().Ready() }
+
+// InFlight counts requests that wait or run.
+func (w *workersEngine) InFlight() int { return w.Snapshot().InFlight }
+
+// startFailure decides whose fault it is that the workers do not start, and with that the exit code: the
+// configuration's (an interpreter that cannot be used), the application's, or the system's.
+func startFailure(loaded *configs.Loaded, err error) error {
+	var start *workers.StartError
+	if !errors.As(err, &start) {
+		return err
+	}
+	switch start.Kind {
+	case workers.StartInterpreter:
+		return configProblem(loaded, "app.python", errors.New(joinLines(start.Reason, start.Traceback)))
+	case workers.StartImport, workers.StartTimeout, workers.StartCrash:
+		return &AppError{Reason: start.Reason, Traceback: start.Traceback, Err: err}
+	}
+	return err
+}
+
+func joinLines(lines ...string) string {
+	var kept []string
+	for _, line := range lines {
+		if line = strings.TrimRight(line, "\n"); line != "" {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "\n")
+}
