@@ -89,7 +89,7 @@ func parseSocketPath(path string) (address, error) {
 
 // checkNetwork says whether a text is an IP address or a network in CIDR form.
 func checkNetwork(text string) error {
-	if _, err := netip.ParseAddr(text); err == nil {
+	if ip, err := netip.ParseAddr(text); err == nil && ip.Zone() == "" {
 		return nil
 	}
 	prefix, err := netip.ParsePrefix(text)
@@ -98,6 +98,9 @@ func checkNetwork(text string) error {
 	}
 	if prefix.Masked() != prefix {
 		return fmt.Errorf("%q has bits set behind its mask: write %s", text, prefix.Masked())
+	}
+	if prefix.Addr().Is4In6() {
+		return fmt.Errorf("write %q as an IPv4 network", text)
 	}
 	return nil
 }

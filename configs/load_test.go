@@ -177,6 +177,14 @@ uwsgi:
 	}
 }
 
+func TestBadAddressIsToldAlsoIfAFlagReplacesTheList(t *testing.T) {
+	chdirToFile(t, "app: {wsgi: a:app}\nhttp:\n  - listen: nonsense\n")
+	_, err := Load(Options{Settings: []Setting{{Path: "http", Name: "--http", Values: []string{":1"}}}})
+	if err == nil || !strings.HasPrefix(err.Error(), "penknife.yaml:3: http[0].listen: not an address") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestUnknownVariables(t *testing.T) {
 	chdirToFile(t, "app: {wsgi: a:app}")
 	_, err := Load(Options{Environ: []string{

@@ -22,6 +22,9 @@ const (
 	RuleTooLarge  Rule = "file-large" // a file that cannot be meant
 )
 
+// ruleAddress is checked while reading and again at the end.
+const ruleAddress Rule = "address"
+
 // RuleAppMissing is named because a command that starts nothing can do without an application.
 const RuleAppMissing Rule = "app-missing"
 

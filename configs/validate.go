@@ -18,7 +18,7 @@ var checks = []struct {
 	{"app-chdir", (*checker).appChdir},
 	{"app-env", (*checker).appEnv},
 	{"no-listener", (*checker).noListener},
-	{"address", (*checker).addresses},
+	{ruleAddress, (*checker).addresses},
 	{"address-twice", (*checker).addressTwice},
 	{"socket-options", (*checker).socketOptions},
 	{"uwsgi-public", (*checker).uwsgiPublic},

@@ -157,8 +157,21 @@ func (d nodeDecoder) listeners(node *yaml.Node, into reflect.Value, path string)
 			continue
 		}
 		d.mapping(item, item, list.Index(i), entry)
+		d.address(list.Index(i), entry+".listen")
 	}
 	into.Set(list)
+}
+
+// address checks a listener's address here and not only when all sources are read, so that a bad one is told also if
+// flags replace the list.
+func (d nodeDecoder) address(entry reflect.Value, path string) {
+	text := fieldNamed(entry, "listen").String()
+	if text == "" {
+		return
+	}
+	if _, err := parseAddress(text); err != nil {
+		d.problems.add(ruleAddress, d.loaded.Sources.Of(path), path, "%v", err)
+	}
 }
 
 func (d nodeDecoder) texts(node *yaml.Node, into reflect.Value, path string) {

@@ -1,6 +1,9 @@
 package server
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"penknife/configs"
@@ -24,6 +27,24 @@ func TestConfigsAndSocketsReadTheSameAddresses(t *testing.T) {
 		})
 		if (socketsErr == nil) != (configsErr == nil) {
 			t.Errorf("%q: configs says %v, sockets %v (%v)", text, configsErr, socketsErr, loaded.Config.HTTP)
+		}
+	}
+}
+
+func TestConfigsAndSocketsReadTheSameNetworks(t *testing.T) {
+	for _, text := range []string{
+		"10.0.0.1", "10.0.0.0/8", "::1", "fd00::/8", "0.0.0.0/0", "::ffff:10.0.0.1", "::ffff:10.0.0.0/104", "10.0.0.1/8",
+		"10.0.0.0/33", "fe80::1%eth0", "localhost", "10.0.0", "", "*", "10.0.0.0/8 ", "fe80::%1/64",
+	} {
+		_, socketsErr := sockets.ParseSet([]string{text})
+		file := filepath.Join(t.TempDir(), "a.yaml")
+		content := fmt.Sprintf("app: {wsgi: a}\nhttp: [{listen: ':1', trusted_proxies: [%q]}]\n", text)
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, configsErr := configs.Load(configs.Options{File: file})
+		if (socketsErr == nil) != (configsErr == nil) {
+			t.Errorf("%q: configs says %v, sockets %v", text, configsErr, socketsErr)
 		}
 	}
 }

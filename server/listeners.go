@@ -91,8 +91,8 @@ func configProblem(loaded *configs.Loaded, path string, err error) error {
 // listenHint says what to do about the usual reasons.
 func listenHint(err error) string {
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return " (is another server, or another penknife, running there?)"
+	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, sockets.ErrInUse):
+		return " (the address is in use: is another server, or another penknife, running there?)"
 	case errors.Is(err, syscall.EACCES):
 		return " (ports below 1024 need CAP_NET_BIND_SERVICE; a socket's directory must be writable)"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
