@@ -90,6 +90,10 @@ var logLevels = [...]slog.Level{
 // poller; io.EOF when the last holder of the other end is gone.
 func readMessage(conn *net.UnixConn, buffer, oob []byte) (message []byte, files []*os.File, err error) {
 	n, oobn, flags, _, err := conn.ReadMsgUnix(buffer, oob)
+	if errors.Is(err, unix.ECONNRESET) {
+		// The other end closed with something of ours unread. That is told before what it sent, and told once.
+		n, oobn, flags, _, err = conn.ReadMsgUnix(buffer, oob)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

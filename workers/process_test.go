@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -22,6 +23,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv("PENKNIFE_TEST_VICTIM") != "" {
+		beVictim()
+	}
 	goleak.VerifyTestMain(m)
 }
 
@@ -57,6 +61,13 @@ func (l *logBuffer) contains(parts ...string) error {
 	return fmt.Errorf("no line with %q in the log:\n%s", parts, text)
 }
 
+func newTestLog(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// defaultPython is found once: asking every interpreter takes longer than most tests.
+var defaultPython = sync.OnceValue(func() string { return testkit.DefaultPython(&standIn{}) })
+
 func testConfig(t testing.TB) Config {
 	t.Helper()
 	dir, err := filepath.Abs("testdata")
@@ -64,7 +75,7 @@ func testConfig(t testing.TB) Config {
 		t.Fatal(err)
 	}
 	return Config{
-		App: configs.App{WSGI: "probe:application", Chdir: dir, Python: testkit.DefaultPython(t), Preload: true,
+		App: configs.App{WSGI: "probe:application", Chdir: dir, Python: defaultPython(), Preload: true,
 			Env: map[string]string{"COLOUR": "green", "PYTHONDONTWRITEBYTECODE": "1"}},
 		Workers: configs.Workers{Processes: 2, Threads: 1, Queue: 64, QueueTimeout: 10 * time.Second,
 			RequestTimeout: 20 * time.Second, StartTimeout: 20 * time.Second, ResponseBuffer: 64 << 10},
@@ -81,7 +92,7 @@ type started struct {
 func startManager(t testing.TB, c Config) started {
 	t.Helper()
 	log := &logBuffer{}
-	m, err := New(c, Deps{Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	m, err := New(c, Deps{Log: newTestLog(log)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,6 +235,7 @@ func TestSignalsOfOthersAreLeftToGo(t *testing.T) {
 }
 
 func TestOverdueRequestDumpsStacksAndEndsItsWorkerOnly(t *testing.T) {
+	t.Parallel()
 	c := testConfig(t)
 	c.Workers.RequestTimeout = 200 * time.Millisecond
 	m := startManager(t, c)

@@ -45,6 +45,10 @@ def application(environ, start_response):
         return answer(start_response, "survived")
     if path == "/segfault":
         ctypes.string_at(0)
+    if path == "/slow":
+        print("slow-begins")
+        time.sleep(0.5)
+        return answer(start_response, "slow")
     if path == "/hang":
         hang()
     if path == "/say":

@@ -1,0 +1,8 @@
+"""Raises when it is imported."""
+
+
+def inner():
+    return {}["SECRET_KEY"]
+
+
+inner()
