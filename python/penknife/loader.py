@@ -169,12 +169,13 @@ def _check(label: str, app: Any, spec: Spec) -> None:
     """Refuse what cannot be a WSGI application, where that is certain."""
     if not callable(app):
         raise LoadError(f"{label} is not callable: it is {_describe(app)}")
-    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(getattr(type(app), "__call__", None)):
-        raise LoadError(f"{label} is an ASGI application (its call is async); penknife runs WSGI applications")
     try:
+        is_async = inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(getattr(type(app), "__call__", None))
         signature = inspect.signature(app)
-    except (TypeError, ValueError):  # builtins without one
+    except Exception:  # builtins without a signature, objects that refuse to be looked at: nothing is certain
         return
+    if is_async:
+        raise LoadError(f"{label} is an ASGI application (its call is async); penknife runs WSGI applications")
     if _accepts(signature, 2) or not _accepts(signature, 0):
         return
     hint = "" if spec.call else f"; if it makes the application, write {label}()"

@@ -13,14 +13,22 @@ from types import FrameType
 _LEFT_TO_GO = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _owner = 0  # pid of the process that leaves the decision to Go
+_forking = False  # one of our own
 
 
 def _leave_to_go(number: int, _frame: FrameType | None) -> None:
-    if os.getpid() == _owner:
+    if os.getpid() != _owner:  # a child that was forked past os.fork
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+
+def _in_forked_child() -> None:
+    """In a child that the application forked (multiprocessing) the signals mean what they always mean."""
+    if _forking:
         return
-    # A child that the application forked (multiprocessing): there the signal means what it always means.
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
+    for number in _LEFT_TO_GO:
+        if signal.getsignal(number) is _leave_to_go:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 def install(stack_signal: int) -> None:
@@ -29,6 +37,7 @@ def install(stack_signal: int) -> None:
     own_process()
     for number in _LEFT_TO_GO:
         signal.signal(number, _leave_to_go)
+    os.register_at_fork(after_in_child=_in_forked_child)
     faulthandler.enable(file=2, all_threads=True)
     faulthandler.register(stack_signal, file=2, all_threads=True, chain=False)
 
@@ -37,3 +46,13 @@ def own_process() -> None:
     """Say that this process is one of ours; after each fork of a worker."""
     global _owner
     _owner = os.getpid()
+
+
+def fork() -> int:
+    """Fork a process that leaves the decision to Go as well."""
+    global _forking
+    _forking = True
+    try:
+        return os.fork()
+    finally:
+        _forking = False

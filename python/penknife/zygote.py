@@ -90,7 +90,7 @@ def fork_orphan() -> int:
     """
     flush()
     reader, writer = os.pipe()
-    middle = os.fork()
+    middle = signals.fork()
     if middle == 0:
         return _in_the_middle(reader, writer)
     os.close(writer)
@@ -111,7 +111,7 @@ def fork_orphan() -> int:
 def _in_the_middle(reader: int, writer: int) -> int:
     try:
         os.close(reader)
-        pid = os.fork()
+        pid = signals.fork()
         if pid == 0:
             os.setpgid(0, 0)
             os.close(writer)
