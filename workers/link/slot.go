@@ -187,7 +187,9 @@ func (s *slot) fail(err error) delivery {
 			return delivery{}
 		}
 		s.frontDone = true
-		return delivery{later: s.later, err: err, release: s.settle()}
+		d := delivery{later: s.later, err: err} // before settle, which forgets it
+		d.release = s.settle()
+		return d
 	case stepAnswered:
 		if s.err == nil {
 			s.err = err
