@@ -211,11 +211,8 @@ func checkTooShort(t *testing.T, s *testkit.Server) {
 
 func checkFraming(t *testing.T, s *testkit.Server) {
 	http := testkit.HTTPClient(s.HTTP)
-	answer := http.Get(t, "/body/generator")
-	if answer.Header.Get("Transfer-Encoding") != "chunked" || answer.Header.Get("Content-Length") != "" {
-		t.Errorf("a generator over HTTP/1.1: %v", answer.Lines)
-	}
-	expectBody(t, answer, "block 0\nblock 1\nblock 2\n")
+	expectBody(t, http.Get(t, "/body/generator"), "block 0\nblock 1\nblock 2\n")
+	checkUnknownLength(t, http)
 	old := http.Do(t, testkit.Call{Target: "/body/generator", Proto: "HTTP/1.0"})
 	expectBody(t, old, "block 0\nblock 1\nblock 2\n")
 	eachFront(t, s, func(t *testing.T, c testkit.Client) {
@@ -231,4 +228,21 @@ func checkFraming(t *testing.T, s *testkit.Server) {
 			expectBody(t, c.Do(t, testkit.Call{Target: "/body/bytes"}), "one bytes object")
 		}
 	})
+}
+
+// checkUnknownLength: while the iterable still has to give its last block nobody knows the length.
+func checkUnknownLength(t *testing.T, http testkit.Client) {
+	for proto, coding := range map[string]string{"HTTP/1.1": "chunked", "HTTP/1.0": ""} {
+		gate := testkit.NewGate(t)
+		exchange, err := http.Send(testkit.Call{Proto: proto, Target: target("/body/gated", "gate", gate.Path, "key", "none")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = exchange.Close() }()
+		head, err := exchange.ReceiveHead()
+		if err != nil || head.Header.Get("Transfer-Encoding") != coding || head.Header.Get("Content-Length") != "" {
+			t.Errorf("%s: %v, %v", proto, head.Lines, err)
+		}
+		gate.Pass(t, 1)
+	}
 }

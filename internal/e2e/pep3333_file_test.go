@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -27,10 +28,21 @@ func numberedFile() string {
 	return text.String()
 }
 
+// awaitFileClosed waits until the server has closed the file of an earlier request.
+func awaitFileClosed(t testing.TB, s *testkit.Server, name string) {
+	t.Helper()
+	testkit.Eventually(t, callTimeout, func() error {
+		if !decode[bool](t, testkit.HTTPClient(s.HTTP).Get(t, target("/file/closed", "key", name))) {
+			return errors.New("the file is open")
+		}
+		return nil
+	})
+}
+
 func checkFileUnused(t *testing.T, s *testkit.Server) {
 	eachFront(t, s, func(t *testing.T, c testkit.Client) {
 		expectBody(t, c.Do(t, testkit.Call{Target: target("/file/unused", "key", key(t))}), "1048576")
-		awaitRecords(t, s, key(t), "close")
+		awaitFileClosed(t, s, key(t))
 	})
 }
 
@@ -53,7 +65,7 @@ func checkFileWrapper(t *testing.T, s *testkit.Server) {
 			if got := answer.Header.Get("Content-Length"); got != strconv.Itoa(test.length) {
 				t.Errorf("%+v: Content-Length %q", test, got)
 			}
-			awaitRecords(t, s, name, "close")
+			awaitFileClosed(t, s, name)
 		}
 		expectBody(t, c.Do(t, testkit.Call{Target: target("/file/memory", "skip", "3", "key", key(t)+"m")}), "3456789")
 		awaitRecords(t, s, key(t)+"m", "close")

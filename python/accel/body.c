@@ -110,6 +110,10 @@ void pk_finish(pk_request *r) {
                       (unsigned long long)r->sent, (long long)r->declared);
         pk_log_text(r, PK_ERROR, text);
     }
+    if (unsent && r->sent == 0 && !r->head_sent) {
+        pk_fail(r); /* nobody has seen anything: a 500 says more than a cut connection */
+        return;
+    }
     if (unsent) {
         mark_cut(r);
     }

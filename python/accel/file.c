@@ -96,13 +96,16 @@ int pk_file_try(pk_request *r, PyObject *wrapper) {
     if (fd < 0) {
         return fd == -1 ? 0 : -1;
     }
+    struct stat st;
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        return 0; /* pipes have no position: read() knows */
+    }
     int64_t offset = position_of(file);
     if (offset < 0) {
         return -1;
     }
-    struct stat st;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size <= offset) {
-        return 0; /* pipes, /proc files, empty files: read() knows */
+    if (st.st_size <= offset) {
+        return 0; /* /proc files, empty files */
     }
     int64_t length = st.st_size - offset;
     if (r->declared > length) {

@@ -3,7 +3,7 @@ import io
 import os
 import tempfile
 
-from pep3333_tools import Closing, TEXT, case, record, wait_at
+from pep3333_tools import Closing, TEXT, answer_json, case, record, wait_at
 
 
 @case("/body/gated")
@@ -215,20 +215,29 @@ class ReadOnly:
         return self.data.read(size)
 
 
+FILES = {}
+
+
 def numbered(query):
-    """A real file of 1 MiB, each line its own offset; it notes its close()."""
-    class Noted(io.BufferedReader):
-        def close(self):
-            if not self.closed:
-                record(query, "close")
-            super().close()
+    """A plain file of 1 MiB, each line its own offset. It is kept, so that /file/closed can tell whether the server
+    closed it: only a plain file, of no class of our own, may be sent by its descriptor."""
     handle, path = tempfile.mkstemp()
     with os.fdopen(handle, "wb") as file:
         for i in range(65536):
             file.write(b"%015d\n" % (i * 16))
-    file = Noted(io.FileIO(path, "rb"))
+    file = open(path, "rb")
     os.unlink(path)
+    FILES[query["key"]] = file
     return file
+
+
+@case("/file/closed")
+def closed(environ, start_response, query):
+    """Answers "true" once the server has closed the file of an earlier request; then it may be forgotten."""
+    state = FILES[query["key"]].closed
+    if state:
+        del FILES[query["key"]]
+    return answer_json(start_response, state)
 
 
 @case("/file/real")

@@ -35,7 +35,7 @@ def strings(environ, start_response, query):
     """Lists every CGI variable that is no str of code points up to 255."""
     wrong = [k for k, v in environ.items()
              if type(k) is not str or max(map(ord, k)) > 255
-             or (not k.startswith("wsgi.") and (type(v) is not str or any(ord(c) > 255 for c in v)))]
+             or (not k.startswith(("wsgi.", "penknife.")) and (type(v) is not str or any(ord(c) > 255 for c in v)))]
     return answer_json(start_response, wrong)
 
 
