@@ -1,0 +1,206 @@
+package uwsgifront
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"penknife/gateway"
+)
+
+const (
+	// minAcceptPause and maxAcceptPause bound how long a failing accept pauses.
+	minAcceptPause = 5 * time.Millisecond
+	maxAcceptPause = time.Second
+	// maxLate is how many connections may wait for the accept loop's second look.
+	maxLate = 16
+	// maxLastAccepts bounds what is taken out of a backlog at the end, since new peers may still arrive over TCP.
+	maxLastAccepts = 4096
+)
+
+// acceptor is the accept loop of one listener.
+//
+// It works on a duplicate of the listening descriptor, because package os lets us use the poller with calls of our
+// own and package net does not. Handlers are called from here: one that blocks when Request.Later is set stops every
+// new connection of this listener.
+type acceptor struct {
+	srv    *Server
+	ln     net.Listener
+	file   *os.File // the duplicate
+	raw    syscall.RawConn
+	isUnix bool
+	peer   unix.RawSockaddrAny // of the last accept; stays empty for unix sockets
+	late   []*conn             // accepted, but there was nothing to read yet
+	pause  time.Duration       // grows while accept fails
+	errno  unix.Errno          // why ready stopped
+}
+
+func newAcceptor(s *Server, ln net.Listener) (*acceptor, error) {
+	source, ok := ln.(interface{ File() (*os.File, error) })
+	if !ok {
+		return nil, fmt.Errorf("uwsgifront: a %T has no descriptor", ln)
+	}
+	file, err := source.File()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := file.SyscallConn()
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	a := &acceptor{srv: s, ln: ln, file: file, raw: raw, isUnix: ln.Addr().Network() == "unix"}
+	if !a.isUnix {
+		// Accepted sockets inherit it, so that no connection pays for the call.
+		raw.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) })
+	}
+	return a, nil
+}
+
+// run accepts until stop. Errors that pass, such as running out of descriptors, make it pause with growing length, so
+// that it neither ends nor spins.
+func (a *acceptor) run() error {
+	ready := func(fd uintptr) bool {
+		a.errno = a.takeAll(int(fd))
+		return a.errno != unix.EAGAIN
+	}
+	for {
+		err := a.raw.Read(ready)
+		switch {
+		case a.srv.conns.stopping.Load():
+			return a.takeLast()
+		case err != nil:
+			return err
+		case !passes(a.errno):
+			return os.NewSyscallError("accept4", a.errno)
+		}
+		if a.pause == 0 {
+			a.srv.warn("accept fails", "listen", a.ln.Addr().String(), "error", a.errno)
+		}
+		a.pause = min(max(2*a.pause, minAcceptPause), maxAcceptPause)
+		a.srv.conns.pause(a.pause)
+	}
+}
+
+// passes tells which errors of accept go away by themselves.
+func passes(errno unix.Errno) bool {
+	switch errno {
+	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM, unix.ECONNABORTED, unix.EPROTO, unix.EPERM:
+		return true
+	}
+	return false
+}
+
+// takeAll accepts until there is nothing more (EAGAIN), an error, or the stop (0).
+func (a *acceptor) takeAll(listening int) unix.Errno {
+	for !a.srv.conns.stopping.Load() {
+		fd, errno := acceptConn(listening, a.peerPlace())
+		switch errno {
+		case 0:
+			a.pause = 0
+			a.take(fd)
+		case unix.ECONNABORTED:
+		default:
+			a.lookAgain()
+			return errno
+		}
+	}
+	a.lookAgain()
+	return 0
+}
+
+// takeLast closes the listener, which removes a socket file, and then serves those who connected before that.
+func (a *acceptor) takeLast() error {
+	a.ln.Close()
+	return a.raw.Control(func(listening uintptr) {
+		for range maxLastAccepts {
+			fd, errno := acceptConn(int(listening), a.peerPlace())
+			if errno != 0 {
+				break
+			}
+			a.take(fd)
+		}
+		a.lookAgain()
+	})
+}
+
+// take starts one connection.
+func (a *acceptor) take(fd int) {
+	s := a.srv
+	if !a.isUnix && !a.admits() {
+		closeSocket(fd)
+		s.counter.ConnectionRefused()
+		s.warn("peer refused", "reason", "allow_from", "peer", peerAddr(&a.peer).String(), "listen", a.ln.Addr().String())
+		return
+	}
+	c := s.conns.acquire(s)
+	c.begin(fd, a.isUnix)
+	if open := s.open.Add(1); s.limits.Connections > 0 && open > int64(s.limits.Connections) {
+		a.refuse(c)
+		return
+	}
+	s.counter.ConnectionOpened()
+	c.counted = true
+	if c.tryServe() {
+		return
+	}
+	if a.late = append(a.late, c); len(a.late) >= maxLate {
+		a.lookAgain()
+	}
+}
+
+// lookAgain gives the connections that had nothing to say a second chance before each costs a goroutine: a peer
+// connects and sends in two calls, and an accept loop that is awake comes between them.
+func (a *acceptor) lookAgain() {
+	for i, c := range a.late {
+		a.late[i] = nil
+		if !c.tryServe() {
+			c.goOn(c.serve)
+		}
+	}
+	a.late = a.late[:0]
+}
+
+// errTooManyConnections is the answer to a connection over limits.connections.
+var errTooManyConnections = &gateway.Error{
+	Kind: gateway.KindOverloaded, Reason: "too many connections", Public: true, RetryAfter: time.Second,
+}
+
+// refuse tells a connection over the limit to come back later.
+func (a *acceptor) refuse(c *conn) {
+	s := a.srv
+	s.counter.ConnectionRefused()
+	s.warn("connection refused", "reason", "limits.connections", "listen", a.ln.Addr().String())
+	if !s.conns.beginRefusal() {
+		c.finish()
+		return
+	}
+	c.goOn(func() {
+		defer s.conns.endRefusal()
+		defer c.finish()
+		if c.writePage(errTooManyConnections) == nil {
+			c.linger()
+		}
+	})
+}
+
+// peerPlace is where accept puts the peer's address; unix peers have none.
+func (a *acceptor) peerPlace() *unix.RawSockaddrAny {
+	if a.isUnix {
+		return nil
+	}
+	return &a.peer
+}
+
+// admits applies allow_from to the last peer; without it, only this machine is let in.
+func (a *acceptor) admits() bool {
+	ip := peerAddr(&a.peer).Addr()
+	if a.srv.allow.Empty() {
+		return ip.Unmap().IsLoopback()
+	}
+	return a.srv.allow.Contains(ip)
+}

@@ -1,0 +1,275 @@
+package uwsgifront
+
+import (
+	"errors"
+	"io"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"penknife/gateway"
+)
+
+const (
+	// bufferSize holds the packets that the fast path can take, header and body included.
+	bufferSize = 16 << 10
+	// headSize holds the head of most answers.
+	headSize = 1 << 10
+	// maxKept is the largest buffer that a connection object takes along to its next connection.
+	maxKept = 64 << 10
+)
+
+// conn is one connection and its one request. The objects are reused.
+//
+// One goroutine at a time works on it: the accept loop, then either the goroutine that calls answer or one of its own.
+// Two may hold it, though: while the engine answers, the handler that the accept loop called may not have returned
+// yet and still look at the request. The last of them gives it back (holds).
+type conn struct {
+	srv     *Server
+	index   int  // in registry.all, guarded by registry.mu
+	retired bool // a handler lost track of it: it is not used again
+	holds   atomic.Int32
+
+	mu   sync.Mutex // guards changes of fd and file against cut
+	fd   int        // -1: closed
+	file *os.File   // the same descriptor in the poller, once something had to wait
+	raw  syscall.RawConn
+
+	isUnix  bool
+	counted bool // in the gauge of open connections
+	start   time.Time
+
+	buf   []byte // what was received
+	have  int    // bytes of buf
+	head  []byte // of the answer
+	msg   message
+	vars  []byte // the block, when it had to be changed
+	path  []byte // SCRIPT_NAME + PATH_INFO
+	req   gateway.Request
+	body  body
+	later func(*gateway.Response, error) // answer, bound once
+
+	status int   // sent so far
+	sent   int64 // body bytes sent so far
+}
+
+func newConn(s *Server) *conn {
+	c := &conn{srv: s, fd: -1, buf: make([]byte, bufferSize), head: make([]byte, 0, headSize)}
+	c.later = c.answer
+	return c
+}
+
+// begin takes over a fresh descriptor.
+func (c *conn) begin(fd int, isUnix bool) {
+	c.mu.Lock()
+	c.fd = fd
+	c.mu.Unlock()
+	c.isUnix, c.counted, c.start = isUnix, false, time.Now()
+	c.have, c.status, c.sent = 0, 0, 0
+	c.holds.Store(1)
+	c.req.ID, c.req.Front, c.req.Start = c.srv.nextID(), gateway.FrontUwsgi, c.start
+}
+
+// goOn continues off the fast path.
+func (c *conn) goOn(f func()) {
+	c.srv.slow.Add(1)
+	// Ends with the connection: by the peer, a timeout, or Shutdown, which shuts the socket down at its deadline.
+	go f()
+}
+
+// call asks the handler. A panic in it is ours, costs one request, and is logged here; an object that a lost handler
+// might still answer through is not used again.
+func (c *conn) call() (resp *gateway.Response, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.srv.log.Error("panic in a handler", "id", c.req.ID, "panic", p, "stack", string(debug.Stack()))
+			c.retired = true
+			resp, err = nil, gateway.Errorf(gateway.KindInternal, "panic in a handler")
+		}
+	}()
+	return c.srv.handler.Serve(&c.req)
+}
+
+// report tells the observer how the request ended. It is called once, after the last byte.
+func (c *conn) report(err error) {
+	if c.srv.observer == nil {
+		return
+	}
+	c.srv.observer.RequestDone(&c.req, gateway.Outcome{
+		Status: c.status, Sent: c.sent, Total: time.Since(c.start), Err: err,
+	})
+}
+
+// finish closes the connection and lets go of it.
+func (c *conn) finish() {
+	c.close()
+	c.drop()
+}
+
+// close closes the socket. Sending comes before, so a reset can only come from bytes of the peer that nobody read.
+func (c *conn) close() {
+	c.mu.Lock()
+	fd, file := c.fd, c.file
+	c.fd, c.file, c.raw = -1, nil, nil
+	switch {
+	case file != nil:
+		file.Close()
+	case fd >= 0:
+		closeSocket(fd) // under the lock, or cut could hit the number's next owner
+	}
+	c.mu.Unlock()
+	if fd < 0 {
+		return
+	}
+	c.srv.open.Add(-1)
+	if c.counted {
+		c.srv.counter.ConnectionClosed()
+	}
+}
+
+// cut ends both directions from outside; whoever works on the connection finds out.
+func (c *conn) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fd >= 0 {
+		unix.Shutdown(c.fd, unix.SHUT_RDWR)
+	}
+}
+
+// drop lets go of the object; the last one to do so gives it back.
+func (c *conn) drop() {
+	if c.holds.Add(-1) != 0 {
+		return
+	}
+	if len(c.buf) > bufferSize {
+		c.buf = make([]byte, bufferSize)
+	}
+	for _, kept := range [...]*[]byte{&c.head, &c.vars, &c.path} {
+		if cap(*kept) > maxKept {
+			*kept = nil
+		}
+	}
+	c.req, c.body = gateway.Request{}, body{}
+	c.srv.conns.release(c)
+}
+
+// join brings the descriptor into the Go poller.
+func (c *conn) join() error {
+	if c.raw != nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.file = os.NewFile(uintptr(c.fd), "uwsgi connection")
+	if c.file == nil {
+		return os.ErrClosed
+	}
+	var err error
+	c.raw, err = c.file.SyscallConn()
+	return err
+}
+
+// read waits for bytes until the deadline, a zero one being none. Errors: io.EOF, os.ErrDeadlineExceeded, or what the
+// socket says.
+func (c *conn) read(p []byte, deadline time.Time) (int, error) {
+	n, errno := readSocket(c.fd, p)
+	if errno == unix.EAGAIN {
+		if err := c.join(); err != nil {
+			return 0, err
+		}
+		if err := c.file.SetReadDeadline(deadline); err != nil {
+			return 0, err
+		}
+		err := c.raw.Read(func(fd uintptr) bool {
+			n, errno = readSocket(int(fd), p)
+			return errno != unix.EAGAIN
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	switch {
+	case errno != 0:
+		return 0, errno
+	case n == 0:
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// write sends head and body completely. It waits at most limits.write_timeout for each progress. The error is an
+// *gateway.Error of KindClientGone.
+func (c *conn) write(head, body []byte, flags int) error {
+	for len(head)+len(body) > 0 {
+		n, errno := c.msg.send(c.fd, head, body, flags)
+		if errno == unix.EAGAIN {
+			var err error
+			if n, errno, err = c.sendWaiting(head, body, flags); err != nil {
+				return clientGone(err)
+			}
+		}
+		if errno != 0 {
+			return clientGone(errno)
+		}
+		head, body = c.advance(head, body, n)
+	}
+	return nil
+}
+
+// sendWaiting sends some bytes as soon as the socket takes any.
+func (c *conn) sendWaiting(head, body []byte, flags int) (n int, errno unix.Errno, err error) {
+	err = c.awaitWrite(func(fd int) bool {
+		n, errno = c.msg.send(fd, head, body, flags)
+		return errno != unix.EAGAIN
+	})
+	return n, errno, err
+}
+
+// push sends what fits without waiting, and gives the rest. The error is of KindClientGone.
+func (c *conn) push(head, body []byte) (restHead, restBody []byte, err error) {
+	n, errno := c.msg.send(c.fd, head, body, 0)
+	switch errno {
+	case 0:
+		restHead, restBody = c.advance(head, body, n)
+		return restHead, restBody, nil
+	case unix.EAGAIN:
+		return head, body, nil
+	}
+	return nil, nil, clientGone(errno)
+}
+
+// advance takes n sent bytes off the front, and counts those of the body.
+func (c *conn) advance(head, body []byte, n int) ([]byte, []byte) {
+	fromHead := min(n, len(head))
+	c.sent += int64(n - fromHead)
+	return head[fromHead:], body[n-fromHead:]
+}
+
+// awaitWrite calls try each time the socket takes bytes again, until it gives true or limits.write_timeout is over.
+func (c *conn) awaitWrite(try func(fd int) bool) error {
+	if err := c.join(); err != nil {
+		return err
+	}
+	var deadline time.Time
+	if timeout := c.srv.limits.WriteTime; timeout > 0 {
+		deadline = time.Now().Add(timeout)
+	}
+	if err := c.file.SetWriteDeadline(deadline); err != nil {
+		return err
+	}
+	return c.raw.Write(func(fd uintptr) bool { return try(int(fd)) })
+}
+
+// clientGone says that the answer could not be delivered.
+func clientGone(err error) *gateway.Error {
+	reason := "the client left before it had the answer"
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		reason = "the client took the answer too slowly"
+	}
+	return &gateway.Error{Kind: gateway.KindClientGone, Reason: reason, Err: err}
+}
