@@ -77,4 +77,4 @@ $(VENV)/.complete: requirements-test.txt
 	@touch $@
 
 clean: ## remove what was built
-	rm -rf bin dist run $(VENV) python/dist
+	rm -rf bin dist run $(VENV) python/dist/*.so

@@ -37,7 +37,7 @@ func (h *host) pump(pipe *os.File, log *slog.Logger, kept *tail) *pump {
 	h.mu.Lock()
 	h.pumps[p] = true
 	h.mu.Unlock()
-	go p.run()
+	go p.run() // ends with the pipe, at the latest by cutPumps
 	return p
 }
 
