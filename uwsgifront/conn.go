@@ -95,8 +95,11 @@ func (c *conn) call() (resp *gateway.Response, err error) {
 	return c.srv.handler.Serve(&c.req)
 }
 
-// report tells the observer how the request ended. It is called once, after the last byte.
+// report logs a failure and tells the observer how the request ended. It is called once, after the last byte.
 func (c *conn) report(err error) {
+	if err != nil {
+		c.logFailure(err)
+	}
 	if c.srv.observer == nil {
 		return
 	}

@@ -1,0 +1,29 @@
+package uwsgifront
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"penknife/gateway"
+)
+
+// logFailure writes the one line about a request that ended in an error page or was cut. What refuse has answered is
+// logged there, with the throttle for peers that send nonsense. A client that left is no news, so the goroutine that
+// calls answer is not held up by the log.
+func (c *conn) logFailure(err error) {
+	var refused *refusal
+	if errors.As(err, &refused) {
+		return
+	}
+	level := slog.LevelWarn
+	kind := gateway.KindOf(err)
+	switch status := kind.Status(); {
+	case kind == gateway.KindClientGone:
+		level = slog.LevelDebug
+	case status >= 400 && status < 500:
+		level = slog.LevelInfo
+	}
+	c.srv.log.Log(context.Background(), level, "request failed", "id", c.req.ID, "kind", kind.String(), "error", err,
+		"client", string(c.req.RemoteAddr), "method", string(c.req.Method), "target", string(c.req.Target))
+}
