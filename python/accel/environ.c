@@ -37,10 +37,12 @@ static bool is(const uint8_t *name, size_t size, const char *text) {
     return strlen(text) == size && memcmp(name, text, size) == 0;
 }
 
-/* HTTP_CONTENT_* are twins of CONTENT_* that wsgiref.validate refuses, HTTP_PROXY is CVE-2016-5385, and the names
- * with dots are the server's. */
+/* HTTP_CONTENT_* are twins of CONTENT_* that wsgiref.validate refuses, HTTP_PROXY is CVE-2016-5385,
+ * HTTP_TRANSFER_ENCODING names a coding that is already taken off (nginx passes it on; Bottle would take it off again),
+ * and the names with dots are the server's. */
 static enum key_kind kind_of(const uint8_t *name, size_t size) {
     if (is(name, size, "HTTP_PROXY") || is(name, size, "HTTP_CONTENT_LENGTH") || is(name, size, "HTTP_CONTENT_TYPE") ||
+        is(name, size, "HTTP_TRANSFER_ENCODING") ||
         (size >= 5 && memcmp(name, "wsgi.", 5) == 0)) {
         return KEY_DROPPED;
     }

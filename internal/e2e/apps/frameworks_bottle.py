@@ -9,7 +9,7 @@ app = bottle.Bottle()
 
 @app.get("/json")
 def show_json():
-    return {"path": bottle.request.path, "query": dict(bottle.request.query)}
+    return {"path": bottle.request.path, "query": dict(bottle.request.query.decode())}
 
 
 @app.post("/upload")

@@ -9,6 +9,8 @@ class Show:
     def on_get(self, req, resp):
         resp.media = {"path": req.path, "query": dict(req.params)}
 
+    on_head = on_get
+
 
 class Upload:
     def on_post(self, req, resp):
