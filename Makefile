@@ -6,12 +6,14 @@ VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo un
 LDFLAGS   := -s -w -X main.version=$(VERSION)
 FUZZTIME  ?= 10s
 BENCHTIME ?= 1s
+# For bench/compare, such as --quick.
+BENCHARGS ?=
 VENV      := .venv-test
 # Packages without the end-to-end tests, which drive the built binary.
 UNITS      = $(shell $(GO) list ./... | grep -v '/internal/e2e$$')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build check race fuzz bench lint gen dist clean accel deps venv
+.PHONY: help run test build check race fuzz bench microbench lint gen dist clean accel deps venv
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -50,7 +52,10 @@ fuzz: accel ## run every fuzz target for FUZZTIME each
 		done; \
 	done
 
-bench: accel ## run the Go benchmarks
+bench: build ## measure penknife beside its peers (bench/README.md)
+	bench/compare $(BENCHARGS)
+
+microbench: accel ## run the Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(UNITS)
 
 lint: accel ## gofmt, go vet, and that it compiles for arm64
