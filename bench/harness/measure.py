@@ -14,6 +14,7 @@ from .processes import Server, others_cpu
 READY_SECONDS = 20
 WARM_SECONDS = 1
 STARVED_MS = 1000.0
+NOT_ASKED = -1.0
 SLOW_SECONDS = 0.1  # what /slow of the application takes
 
 
@@ -45,7 +46,7 @@ class Round:
     front_cpu_us: float  # of nginx, for each request; 0 without it
     memory: int  # bytes, the largest sample of the proportional set size
     others: float  # share of the machine's time that went to processes that are no part of the bench
-    fresh_ms: float  # the slowest answer to a new client meanwhile; None if one got none in time
+    fresh_ms: float  # the slowest answer to a new client meanwhile; None if one got none in time, NOT_ASKED
 
 
 @dataclass
@@ -75,8 +76,8 @@ class Sampler:
 
     def __init__(self, subject, case, seconds):
         self.subject, self.case, self.interval = subject, case, max(0.6, seconds / 4)
-        self.limit_ms = 250 * seconds
-        self.memory, self.fresh = 0, 0.0
+        self.limit_ms = min(STARVED_MS, 250 * seconds)
+        self.memory, self.fresh = 0, NOT_ASKED
         self.done = threading.Event()
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
@@ -84,8 +85,8 @@ class Sampler:
     def run(self):
         while not self.done.wait(self.interval):
             answered = probe.fresh_connection_ms(self.subject.port, self.case, timeout=2.0)
-            # An answer that came only when the generator was gone is none.
-            late = answered is None or answered > STARVED_MS or self.done.is_set() and answered > self.limit_ms
+            # A late answer is none: it may have come only because the generator went.
+            late = answered is None or answered > self.limit_ms
             self.fresh = None if late or self.fresh is None else max(self.fresh, answered)
             self.memory = max(self.memory, self.subject.server.memory())
 

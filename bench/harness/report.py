@@ -86,11 +86,11 @@ def row(peer):
     if not s:
         return (peer["peer"], *["–"] * (len(HEADER) - 2), rounds)
     ratio = s.get("penknife_ratio")
-    starved = "starved" if s["fresh_ms"] is None else f"{s['fresh_ms']:.1f}"
+    fresh = "starved" if s["fresh_ms"] is None else "–" if s["fresh_ms"] < 0 else f"{s['fresh_ms']:.1f}"
     return (peer["peer"], f"{s['rate']:,.0f}", f"{ratio['median']:.2f}" if ratio else "–",
             f"{ratio['low']:.2f} … {ratio['high']:.2f}" if ratio else "–",
             *(f"{s[k] / 1000:.2f}" for k in ("p50_us", "p99_us", "p999_us")), f"{s['cpu_us']:.1f}",
-            f"{s['front_cpu_us']:.1f}" if s["front_cpu_us"] else "–", f"{s['memory'] / (1 << 20):.1f}", starved,
+            f"{s['front_cpu_us']:.1f}" if s["front_cpu_us"] else "–", f"{s['memory'] / (1 << 20):.1f}", fresh,
             rounds)
 
 
