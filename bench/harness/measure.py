@@ -46,7 +46,7 @@ class Round:
     front_cpu_us: float  # of nginx, for each request; 0 without it
     memory: int  # bytes, the largest sample of the proportional set size
     others: float  # share of the machine's time that went to processes that are no part of the bench
-    fresh_ms: float  # the slowest answer to a new client meanwhile; None if one got none in time, NOT_ASKED
+    fresh_ms: float  # the slowest answer to a new client meanwhile; None: not in time; NOT_ASKED: too short a round
 
 
 @dataclass
