@@ -157,9 +157,11 @@ func (c *conn) completeHead() (int, error) {
 		n, err := c.fill(until)
 		switch {
 		case n > 0:
+		case len(buf) == 0: // nothing but empty lines: not a request yet
+			return 0, err
 		case errors.Is(err, errTooSlow):
 			return 0, c.refusePartial(refuseSlowHead)
-		case errors.Is(err, io.EOF) && len(buf) > 0:
+		case errors.Is(err, io.EOF):
 			return 0, c.refusePartial(refuseCutHead)
 		default:
 			return 0, err

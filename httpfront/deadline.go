@@ -68,7 +68,7 @@ func (c *conn) armRead(until time.Time) error {
 	return c.Conn.SetReadDeadline(until)
 }
 
-// armWrite gives the next write at least write_timeout from c.now, and at most deadlineSlack more, to make progress.
+// armWrite gives the next write at least write_timeout from c.now, and a little more, to make progress.
 func (c *conn) armWrite() error {
 	limit := c.srv.limits.WriteTime
 	if limit <= 0 {
@@ -77,7 +77,7 @@ func (c *conn) armWrite() error {
 	if !c.writeArmed.Before(c.now.Add(limit)) {
 		return nil
 	}
-	c.writeArmed = c.now.Add(limit + deadlineSlack)
+	c.writeArmed = c.now.Add(limit + min(limit/4, deadlineSlack))
 	return c.Conn.SetWriteDeadline(c.writeArmed)
 }
 

@@ -172,7 +172,7 @@ func startFront(t testing.TB, handler gateway.Handler, o options) *front {
 		if err := f.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
-		if err := <-f.served; err != nil {
+		if err := <-f.served; err != nil && !errors.Is(err, ErrStopped) {
 			t.Error("Serve:", err)
 		}
 	})

@@ -52,8 +52,8 @@ func (c *conn) respond(resp *gateway.Response) error {
 	how := c.chooseFraming(resp.Status, length, facts)
 	c.closes = c.closes || how == framingClose || c.mustClose()
 	c.out = c.appendHead(c.out[:0], resp, facts)
-	c.out = c.appendFraming(c.out, how, length, facts)
 	c.status = resp.Status
+	c.out = c.appendFraming(c.out, how, length, facts)
 
 	var err error
 	switch {
