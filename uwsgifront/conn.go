@@ -69,6 +69,9 @@ func (c *conn) begin(fd int, isUnix bool) {
 	c.mu.Lock()
 	c.fd = fd
 	c.mu.Unlock()
+	if c.srv.conns.cutting.Load() {
+		c.cut()
+	}
 	c.isUnix, c.counted, c.start = isUnix, false, time.Now()
 	c.have, c.status, c.sent = 0, 0, 0
 	c.holds.Store(1)

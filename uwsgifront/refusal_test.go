@@ -119,7 +119,7 @@ func TestSlowHead(t *testing.T) {
 	limits := testLimits()
 	limits.HeaderTime = 50 * time.Millisecond
 	for _, sent := range []string{"", "\x00", get()[:20]} {
-		f := start(t, ":0", limits, unexpected(t))
+		f := start(t, networks(t)["unix"], limits, unexpected(t))
 		resp, _ := f.dial(t).send(sent).answer("GET")
 		if resp.StatusCode != 408 || !f.has("slow_head") {
 			t.Errorf("after %d bytes: %d", len(sent), resp.StatusCode)
@@ -203,7 +203,7 @@ func TestAllowFrom(t *testing.T) {
 			continue
 		}
 		for range 30 {
-			if got, _ := io.ReadAll(f.dial(t)); len(got) != 0 {
+			if got, _ := io.ReadAll(f.dial(t).send(get())); len(got) != 0 {
 				t.Errorf("%v: %q", c.allow, got)
 			}
 		}
@@ -230,7 +230,9 @@ func TestConnectionLimit(t *testing.T) {
 	}))
 	first := f.dial(t).send(get())
 	<-entered
-	resp, content := f.dial(t).send(get()).answer("GET")
+	second := f.dial(t).send(get())
+	resp, content := second.answer("GET")
+	second.Close()
 	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") != "1" || !strings.Contains(content, "too many connections") {
 		t.Errorf("%d %v %q", resp.StatusCode, resp.Header, content)
 	}

@@ -19,6 +19,7 @@ var longAgo = time.Unix(1, 0)
 // registry knows the accept loops and connections of a Server, so that Shutdown can end them and wait for them.
 type registry struct {
 	stopping atomic.Bool // set by stop under mu; read anywhere
+	cutting  atomic.Bool // set by cutAll before it looks at connections
 
 	mu        sync.Mutex
 	all       []*conn // in use and unused; conn.index is the place
@@ -127,8 +128,10 @@ func (r *registry) signal() {
 	}
 }
 
-// cutAll shuts the sockets of all connections down; whoever waits on them notices.
+// cutAll shuts the sockets of all connections down, those included that are only just beginning (conn.begin); whoever
+// waits on them notices.
 func (r *registry) cutAll() {
+	r.cutting.Store(true)
 	r.mu.Lock()
 	conns := append([]*conn(nil), r.all...)
 	r.mu.Unlock()
