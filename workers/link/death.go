@@ -25,6 +25,7 @@ func (q *Queue) WorkerDied(worker int, cause string) (lost int) {
 		}
 	}
 	q.ring.resetWorker(worker)
+	q.events.kick()
 	if !q.ring.empty() {
 		q.ring.wakeOne() // the lane that Go woke for it may have been one of the dead
 	}

@@ -84,3 +84,10 @@ func (e *eventBits) announce(uintptr) bool {
 	e.asleep.Store(1)
 	return e.any()
 }
+
+// kick makes the event reader look. A worker may have taken the flag that Go sleeps and died before it wrote the
+// eventfd; then nobody else would.
+func (e *eventBits) kick() {
+	one := [8]byte{1}
+	_, _ = e.event.Write(one[:]) // fails only while the queue is being closed
+}

@@ -53,6 +53,9 @@ func (q *Queue) scanWhileBusy() bool {
 }
 
 func (q *Queue) scanOnce(now time.Time) {
+	if q.events.any() {
+		q.events.kick() // a worker that was stopped before it wrote the eventfd must not hold the others up
+	}
 	for i := range q.slots {
 		s := &q.slots[i]
 		s.mu.Lock()
