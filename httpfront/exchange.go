@@ -182,11 +182,12 @@ func (c *conn) observe(err error) {
 func (c *conn) logFailure(err error) {
 	level := slog.LevelWarn
 	kind := gateway.KindOf(err)
-	switch status := kind.Status(); {
+	status := kind.Status()
+	switch {
 	case kind == gateway.KindClientGone:
 		level = slog.LevelDebug
-	case status >= 400 && status < 500:
-		level = slog.LevelInfo
+	case status >= 400 && status < 500, kind == gateway.KindVersion, kind == gateway.KindUnsupported:
+		level = slog.LevelInfo // the client's doing
 	}
 	c.srv.log.Log(context.Background(), level, "request failed", "id", c.req.ID, "kind", kind.String(), "error", err,
 		"peer", c.peer.text, "method", string(c.req.Method), "target", string(c.req.Target))

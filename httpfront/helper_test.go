@@ -3,9 +3,9 @@ package httpfront
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"path/filepath"
 	"sort"
@@ -19,6 +19,7 @@ import (
 
 	"penknife/configs"
 	"penknife/gateway"
+	"penknife/uwsgiproto"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience is how long a test waits for what must come.
 const patience = 5 * time.Second
 
-// bodyFunc makes a gateway.Body of a reader and remembers how it was closed.
+// fakeBody makes a gateway.Body of a reader and remembers how it was closed.
 type fakeBody struct {
 	io.Reader
 	closed chan error
@@ -68,18 +69,15 @@ var echo = gateway.HandlerFunc(func(req *gateway.Request) (*gateway.Response, er
 func varsOf(t *testing.T, block []byte) map[string]string {
 	t.Helper()
 	vars := map[string]string{}
-	next := func() string {
-		n := int(binary.LittleEndian.Uint16(block))
-		text := string(block[2 : 2+n])
-		block = block[2+n:]
-		return text
-	}
-	for len(block) > 0 {
-		key := next()
-		if _, twice := vars[key]; twice {
+	for rest := uwsgiproto.Vars(block); len(rest) > 0; {
+		key, value, after, err := rest.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, twice := vars[string(key)]; twice {
 			t.Errorf("%s occurs twice", key)
 		}
-		vars[key] = next()
+		vars[string(key)], rest = string(value), after
 	}
 	return vars
 }
@@ -143,6 +141,7 @@ type options struct {
 	limits  configs.Limits
 	network string // "tcp" unless set
 	address string
+	log     *slog.Logger
 }
 
 // startFront serves handler until the test ends.
@@ -161,7 +160,7 @@ func startFront(t testing.TB, handler gateway.Handler, o options) *front {
 	f := &front{recorder: newRecorder(), ln: ln, served: make(chan error, 1)}
 	var ids atomic.Uint64
 	f.Server, err = New(o.cfg, o.limits, Deps{Handler: handler, Observer: f.recorder, Counter: f.recorder,
-		NextID: func() uint64 { return ids.Add(1) }})
+		NextID: func() uint64 { return ids.Add(1) }, Log: o.log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +251,7 @@ func (c *client) ended() {
 	}
 }
 
-// status reads one response with Content-Length and gives its status and body.
+// response reads one response with Content-Length and gives its status and body.
 func (c *client) response() (status, body string) {
 	c.t.Helper()
 	head := c.head()

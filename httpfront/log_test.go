@@ -1,0 +1,55 @@
+package httpfront
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+
+	"penknife/gateway"
+)
+
+// logBuffer is a place for log lines that goroutines may share.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) lines() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return strings.Split(strings.TrimSpace(b.text.String()), "\n")
+}
+
+// TestFailureIsLoggedOnce: at a level that fits who is to blame, with the request's id and the reason.
+func TestFailureIsLoggedOnce(t *testing.T) {
+	for name, test := range map[string]struct{ wire, want string }{
+		"refused head":   {"GET / HTTP/2.0\r\n\r\n", "level=INFO msg=\"request failed\" id=1 kind=version"},
+		"error":          {get + "\r\n", "level=WARN msg=\"request failed\" id=1 kind=worker_died"},
+		"client is gone": {"POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nx", "level=INFO msg=\"request failed\" id=1 kind=bad_request"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log logBuffer
+			f := startFront(t, gateway.HandlerFunc(func(req *gateway.Request) (*gateway.Response, error) {
+				if _, err := readAll(req); err != nil {
+					return nil, err
+				}
+				return nil, gateway.Errorf(gateway.KindWorkerDied, "signal 9")
+			}), options{log: slog.New(slog.NewTextHandler(&log, nil))})
+			c := f.dial(t)
+			c.send(test.wire)
+			c.Conn.(interface{ CloseWrite() error }).CloseWrite()
+			f.next(t)
+			if lines := log.lines(); len(lines) != 1 || !strings.Contains(lines[0], test.want) {
+				t.Errorf("%q; want %q", lines, test.want)
+			}
+		})
+	}
+}
