@@ -29,9 +29,12 @@ type frontDeps struct {
 	log      *slog.Logger
 }
 
-// realParts is what serves people.
-func realParts() parts {
-	return parts{newEngine: newWorkers, newHTTP: newHTTPFront, newUwsgi: newUwsgiFront}
+// realParts is what serves people, on that many CPUs.
+func realParts(cpus int) parts {
+	newEngine := func(loaded *configs.Loaded, counters *metrics.Workers, log *slog.Logger) (Engine, error) {
+		return newWorkers(cpus, loaded, counters, log)
+	}
+	return parts{newEngine: newEngine, newHTTP: newHTTPFront, newUwsgi: newUwsgiFront}
 }
 
 func newHTTPFront(d frontDeps, cfg configs.HTTP) (front, error) {

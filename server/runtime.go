@@ -1,6 +1,7 @@
 package server
 
 import (
+	"runtime"
 	"runtime/debug"
 	"strings"
 )
@@ -14,10 +15,27 @@ const gcPercent = 300
 // tuneGC sets the collector for the process. GOGC, if set, is the operator's word; GOMEMLIMIT is left to the runtime,
 // which obeys it by itself.
 func tuneGC(environ []string) {
+	if !isSet(environ, "GOGC") {
+		debug.SetGCPercent(gcPercent)
+	}
+}
+
+// tuneProcessors gives Go one processor more than there are CPUs for work, since link.Keeper takes one under load; on
+// two CPUs the Python workers need the second anyway, so there it stays at two. GOMAXPROCS, if set, is the operator's
+// word. It returns how many CPUs this process may use.
+func tuneProcessors(environ []string) (cpus int) {
+	cpus = runtime.GOMAXPROCS(0) // knows CPU affinity and the control group's quota
+	if cpus != 2 && !isSet(environ, "GOMAXPROCS") {
+		runtime.GOMAXPROCS(cpus + 1)
+	}
+	return cpus
+}
+
+func isSet(environ []string, name string) bool {
 	for _, entry := range environ {
-		if value, ok := strings.CutPrefix(entry, "GOGC="); ok && value != "" {
-			return
+		if value, ok := strings.CutPrefix(entry, name+"="); ok && value != "" {
+			return true
 		}
 	}
-	debug.SetGCPercent(gcPercent)
+	return false
 }

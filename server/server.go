@@ -33,7 +33,7 @@ type Options struct {
 // be unusable.
 func Run(ctx context.Context, options Options) error {
 	tuneGC(options.Environ)
-	s, err := newServer(options, realParts())
+	s, err := newServer(options, realParts(tuneProcessors(options.Environ)))
 	if err != nil {
 		return err
 	}

@@ -17,8 +17,11 @@ type workersEngine struct {
 	loaded *configs.Loaded
 }
 
-func newWorkers(loaded *configs.Loaded, counters *metrics.Workers, log *slog.Logger) (Engine, error) {
+func newWorkers(cpus int, loaded *configs.Loaded, counters *metrics.Workers, log *slog.Logger) (Engine, error) {
 	cfg := loaded.Config
+	if cfg.Workers.Processes == 0 {
+		cfg.Workers.Processes = configs.Processes(cpus)
+	}
 	manager, err := workers.New(
 		workers.Config{App: cfg.App, Workers: cfg.Workers, Limits: cfg.Limits},
 		workers.Deps{Log: log, Counters: counters},

@@ -29,7 +29,7 @@ type generation struct {
 func newGeneration(number uint64, c Config, d Deps, h *host) (*generation, error) {
 	processes := int(c.Workers.Processes)
 	if processes <= 0 {
-		processes = runtime.GOMAXPROCS(0) // knows CPU affinity and the control group's quota
+		processes = runtime.GOMAXPROCS(0)
 	}
 	threads := max(c.Workers.Threads, 1)
 	indexes := 2*processes + 2 // every worker may overlap its successor
@@ -44,6 +44,7 @@ func newGeneration(number uint64, c Config, d Deps, h *host) (*generation, error
 		ResponseBuffer: int(c.Workers.ResponseBuffer),
 		QueueTimeout:   c.Workers.QueueTimeout,
 		RequestTimeout: c.Workers.RequestTimeout,
+		Keeper:         &h.keeper,
 		Log:            d.Log,
 		Overdue:        func(worker int, o link.Overdue) { mail.put(overdue{worker, o}) },
 		Hostile:        func(worker int, reason string) { mail.put(hostile{worker, reason}) },

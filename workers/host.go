@@ -5,6 +5,8 @@ import (
 	"os"
 	"sync"
 
+	"penknife/workers/link"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -12,6 +14,7 @@ import (
 type host struct {
 	family *family
 	oom    *oomWatch
+	keeper link.Keeper
 
 	mu    sync.Mutex
 	pumps map[*pump]bool // that run
@@ -66,4 +69,5 @@ func forChild(f *os.File) int {
 func (h *host) shutdown() {
 	h.family.shutdown()
 	h.cutPumps()
+	h.keeper.Wait()
 }

@@ -16,6 +16,7 @@ enum key_kind { KEY_PLAIN = 1, KEY_DROPPED, KEY_HTTPS, KEY_REQUEST_SCHEME, KEY_U
 typedef struct {
     PyObject *name; /* interned str; NULL: free */
     PyObject *value;
+    uint64_t seen; /* serial of the last request that had the name */
     uint32_t hash;
     uint8_t kind, name_size, value_size;
     char name_bytes[NAME_MAX_KEPT], value_bytes[VALUE_MAX_KEPT];
@@ -23,6 +24,7 @@ typedef struct {
 
 static entry table[TABLE_SIZE];
 static unsigned table_used;
+static uint64_t serial; /* of the request whose environ is being built; nothing below gives up the GIL */
 static PyObject *key_input, *key_scheme, *key_request_id, *http, *https;
 
 static uint32_t hash_of(const uint8_t *bytes, size_t size) {
@@ -68,6 +70,7 @@ static entry *fill(entry *e, uint32_t hash, const uint8_t *name, size_t size) {
     e->hash = hash;
     e->kind = (uint8_t)kind_of(name, size);
     e->name_size = (uint8_t)size;
+    e->seen = 0;
     memcpy(e->name_bytes, name, size);
     table_used++;
     return e;
@@ -89,6 +92,7 @@ static entry *lookup(const uint8_t *name, size_t size, entry *scratch) {
         }
         scratch->kind = (uint8_t)kind_of(name, size);
         scratch->value = NULL;
+        scratch->seen = serial; /* unknown: the dict tells */
         scratch->name = PyUnicode_DecodeLatin1((const char *)name, (Py_ssize_t)size, NULL);
         return scratch->name ? scratch : NULL;
     }
@@ -140,6 +144,22 @@ static void note(pk_request *r, scheme *s, const entry *e, const uint8_t *value,
     }
 }
 
+/* nginx before 1.23 passes a repeated header on as a repeated variable; CGI wants one with the values joined (RFC 3875,
+ * section 4.1.18). Other variables are the front server's own, and there the later one wins. */
+static PyObject *join_repeated(PyObject *environ, entry *e, const uint8_t *name, size_t size, PyObject *value) {
+    PyObject *before = NULL;
+    if (e->seen == serial && size > 5 && memcmp(name, "HTTP_", 5) == 0) {
+        before = PyDict_GetItemWithError(environ, e->name);
+    }
+    e->seen = serial;
+    if (before == NULL) {
+        return value;
+    }
+    PyObject *joined = PyUnicode_FromFormat(is(name, size, "HTTP_COOKIE") ? "%U; %U" : "%U, %U", before, value);
+    Py_DECREF(value);
+    return joined;
+}
+
 static int add(pk_request *r, PyObject *environ, scheme *s, const uint8_t *const part[2], const size_t size[2]) {
     entry scratch, *e = lookup(part[0], size[0], &scratch);
     if (e == NULL) {
@@ -148,6 +168,9 @@ static int add(pk_request *r, PyObject *environ, scheme *s, const uint8_t *const
     int status = 0;
     if (e->kind != KEY_DROPPED) {
         PyObject *value = value_of(e, part[1], size[1]);
+        if (value != NULL) {
+            value = join_repeated(environ, e, part[0], size[0], value);
+        }
         status = value ? PyDict_SetItem(environ, e->name, value) : -1;
         Py_XDECREF(value);
         if (e->kind != KEY_PLAIN) {
@@ -190,6 +213,7 @@ PyObject *pk_environ_new(pk_request *r, PyObject *input) {
     if (environ == NULL) {
         return NULL;
     }
+    serial++;
     scheme s = {0};
     PyObject *id = PyLong_FromUnsignedLongLong(r->id);
     if (id == NULL || add_all(r, environ, &s) != 0 || PyDict_SetItem(environ, key_input, input) != 0 ||

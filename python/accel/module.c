@@ -84,7 +84,8 @@ static PyObject *lifeline(PyObject *module, PyObject *args) {
         close(own);
     }
     char byte;
-    if (high < 0 || fcntl(high, F_SETOWN, getpid()) != 0 || fcntl(high, F_SETSIG, SIGKILL) != 0 ||
+    pid_t owner = getpgrp() == getpid() ? -getpgrp() : getpid(); /* the group: children of the application too */
+    if (high < 0 || fcntl(high, F_SETOWN, owner) != 0 || fcntl(high, F_SETSIG, SIGKILL) != 0 ||
         fcntl(high, F_SETFL, O_ASYNC | O_NONBLOCK) != 0) {
         return PyErr_SetFromErrno(PyExc_OSError);
     }
@@ -100,7 +101,7 @@ static PyMethodDef methods[] = {
      "configure(worker, control_fd, multiprocess, format_exception): after the fork, before serve()."},
     {"serve", pk_serve, METH_VARARGS,
      "serve(app, thread): answers requests in this thread until penknife asks the worker to leave."},
-    {"lifeline", lifeline, METH_VARARGS, "lifeline(fd): the kernel kills this process when the pipe's writer closes."},
+    {"lifeline", lifeline, METH_VARARGS, "lifeline(fd): the kernel kills this process group when the pipe's writer closes."},
     {NULL, NULL, 0, NULL},
 };
 

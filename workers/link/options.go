@@ -18,6 +18,7 @@ type Options struct {
 	QueueTimeout   time.Duration // from submission to claim: KindQueueTimeout; 0 is none
 	RequestTimeout time.Duration // from claim to head, and then between two blocks: KindRequestTimeout; 0 is none
 	Spin           int           // looks at the ring before a lane sleeps; negative: none, 0: the default
+	Keeper         *Keeper       // held while requests are in flight; nil: none
 
 	Log *slog.Logger
 
@@ -44,8 +45,10 @@ type Spool interface {
 }
 
 const (
-	defaultSpin  = 100
+	// defaultSpin is how often a lane gives its CPU to others before it sleeps. Measured with hello world on two
+	// CPUs: 100 cost 10 µs of CPU a request, 5 cost 4 µs, and throughput was the same.
+	defaultSpin  = 5
 	scanInterval = 100 * time.Millisecond
 	// scanLinger is how many idle scans pass before the scanner sleeps for good.
-	scanLinger = 20
+	scanLinger = 5
 )

@@ -31,9 +31,15 @@ func (q *Queue) scan() {
 	}
 }
 
+// scanWhileBusy gives false when the queue is shut down.
+
 func (q *Queue) scanWhileBusy() bool {
 	ticker := time.NewTicker(scanInterval)
 	defer ticker.Stop()
+	if q.opts.Keeper != nil {
+		q.opts.Keeper.Hold()
+		defer q.opts.Keeper.Release()
+	}
 	for idle := 0; idle < scanLinger; idle++ {
 		select {
 		case <-q.stopped:

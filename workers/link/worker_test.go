@@ -102,6 +102,26 @@ func TestEnviron_KeepsWhatIsSafeAndDropsTheRest(t *testing.T) {
 	}
 }
 
+// TestEnviron_JoinsRepeatedHeaders: nginx 1.22 sends two Cookie headers as two variables.
+func TestEnviron_JoinsRepeatedHeaders(t *testing.T) {
+	h := startHarness(t, testOptions())
+	long := "HTTP_X_" + strings.Repeat("LONG_", 20)
+	for range 2 { // names are new to the table, then known
+		_, body, err := h.get(newRequest("GET", "/environ_text", "HTTP_COOKIE", "a=1", "HTTP_X_FORWARDED_FOR", "1.2.3.4",
+			"HTTP_COOKIE", "b=2", "HTTP_X_FORWARDED_FOR", "5.6.7.8", "PATH_TRANSLATED", "x", "PATH_TRANSLATED", "y",
+			long, "1", long, "2"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"('HTTP_COOKIE', 'a=1; b=2')", "('HTTP_X_FORWARDED_FOR', '1.2.3.4, 5.6.7.8')",
+			"('PATH_TRANSLATED', 'y')", "('" + long + "', '1, 2')"} {
+			if !strings.Contains(string(body), want) {
+				t.Errorf("environ lacks %s in %s", want, body)
+			}
+		}
+	}
+}
+
 func TestHostileWorker_IsReportedAndItsRequestEnds(t *testing.T) {
 	o := testOptions()
 	reported := make(chan string, 4)
