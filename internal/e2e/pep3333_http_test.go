@@ -185,11 +185,17 @@ func checkSingleThread(t *testing.T, s *testkit.Server) {
 // together makes n calls at once, half over each front, and gives their bodies.
 func together(t *testing.T, s *testkit.Server, target string, n int) []string {
 	t.Helper()
+	return atOnce(t, s.Fronts(), target, n)
+}
+
+// atOnce makes n calls at once, by the clients in turn, and gives their bodies.
+func atOnce(t *testing.T, clients []testkit.Client, target string, n int) []string {
+	t.Helper()
 	bodies := make([]string, n)
 	var group sync.WaitGroup
 	for i := range n {
 		group.Go(func() {
-			answer, err := s.Fronts()[i%2].Try(testkit.Call{Target: target})
+			answer, err := clients[i%len(clients)].Try(testkit.Call{Target: target})
 			if err != nil {
 				t.Error(err)
 			}
