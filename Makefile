@@ -22,7 +22,7 @@ help: ## list the targets
 include python/accel.mk
 
 build: accel ## build bin/penknife
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/penknife ./cmd/penknife
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/penknife ./cmd/penknife
 
 run: build ## build and run the demo application on http://127.0.0.1:8000
 	@mkdir -p run

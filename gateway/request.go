@@ -37,7 +37,7 @@ type Request struct {
 
 	// Vars is the request's CGI variables as one encoded uwsgi var block: repeated (key length LE16, key, value
 	// length LE16, value), in the order received, without the packet header. It has no 64 KiB limit. When a key
-	// occurs twice, the later one wins.
+	// occurs twice, the later one wins; HTTP_* values are joined, since nginx before 1.23 repeats them.
 	Vars []byte
 
 	// Method, Target, Path, Query, Host, Scheme, Proto and RemoteAddr are views into Vars, for engines and logs

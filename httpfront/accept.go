@@ -64,11 +64,11 @@ func (s *Server) serve(c *conn) {
 	defer c.Close()
 	defer func() {
 		if p := recover(); p != nil {
-			s.log.Error("panic on a connection", "peer", c.peer.text, "panic", p, "stack", string(debug.Stack()))
+			s.log.Error("panic on a connection", "client", c.peer.text, "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
 	if err := s.engine.ServeConn(c); err != nil {
-		s.log.Debug("connection ended", "peer", c.peer.text, "error", err)
+		s.log.Debug("connection ended", "client", c.peer.text, "error", err)
 	}
 }
 

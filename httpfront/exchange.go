@@ -63,7 +63,7 @@ func (s *Server) handleEngineError(ctx *fasthttp.RequestCtx, err error) {
 		return
 	}
 	c.handed = false
-	s.log.Debug("fasthttp refuses a head", "id", c.req.ID, "error", err)
+	s.log.Debug("fasthttp refuses a head", "request", c.req.ID, "error", err)
 	c.refuse(refuseEngine)
 }
 
@@ -99,7 +99,7 @@ func (c *conn) closeAnswer(err error) {
 }
 
 func (c *conn) panicked(p any) error {
-	c.srv.log.Error("panic in a handler", "id", c.req.ID, "panic", p, "stack", string(debug.Stack()))
+	c.srv.log.Error("panic in a handler", "request", c.req.ID, "panic", p, "stack", string(debug.Stack()))
 	err := gateway.Errorf(gateway.KindInternal, "panic: %v", p)
 	if c.headSent {
 		c.closes, c.cut = true, true
@@ -189,6 +189,6 @@ func (c *conn) logFailure(err error) {
 	case status >= 400 && status < 500, kind == gateway.KindVersion, kind == gateway.KindUnsupported:
 		level = slog.LevelInfo // the client's doing
 	}
-	c.srv.log.Log(context.Background(), level, "request failed", "id", c.req.ID, "kind", kind.String(), "error", err,
-		"peer", c.peer.text, "method", string(c.req.Method), "target", string(c.req.Target))
+	c.srv.log.Log(context.Background(), level, "request failed", "request", c.req.ID, "kind", kind.String(), "error", err,
+		"client", c.peer.text, "method", string(c.req.Method), "target", string(c.req.Target))
 }

@@ -31,9 +31,9 @@ func (b *logBuffer) lines() []string {
 // TestFailureIsLoggedOnce: at a level that fits who is to blame, with the request's id and the reason.
 func TestFailureIsLoggedOnce(t *testing.T) {
 	for name, test := range map[string]struct{ wire, want string }{
-		"refused head":   {"GET / HTTP/2.0\r\n\r\n", "level=INFO msg=\"request failed\" id=1 kind=version"},
-		"error":          {get + "\r\n", "level=WARN msg=\"request failed\" id=1 kind=worker_died"},
-		"client is gone": {"POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nx", "level=INFO msg=\"request failed\" id=1 kind=bad_request"},
+		"refused head":   {"GET / HTTP/2.0\r\n\r\n", "level=INFO msg=\"request failed\" request=1 kind=version"},
+		"error":          {get + "\r\n", "level=WARN msg=\"request failed\" request=1 kind=worker_died"},
+		"client is gone": {"POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nx", "level=INFO msg=\"request failed\" request=1 kind=bad_request"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log logBuffer

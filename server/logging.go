@@ -15,7 +15,7 @@ var logLevels = map[string]slog.Level{
 func newLogger(cfg configs.Log, out io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: logLevels[cfg.Level]}
 	if cfg.Format == "json" {
-		return slog.New(slog.NewJSONHandler(out, options))
+		return slog.New(limitFailures(slog.NewJSONHandler(out, options)))
 	}
-	return slog.New(slog.NewTextHandler(out, options))
+	return slog.New(limitFailures(slog.NewTextHandler(out, options)))
 }

@@ -142,7 +142,7 @@ func (a *acceptor) take(fd int) {
 	if !a.isUnix && !a.admits() {
 		closeSocket(fd)
 		s.counter.ConnectionRefused()
-		s.warn("peer refused", "reason", "allow_from", "peer", peerAddr(&a.peer).String(), "listen", a.ln.Addr().String())
+		s.warn("peer refused", "reason", "allow_from", "client", peerAddr(&a.peer).String(), "listen", a.ln.Addr().String())
 		return
 	}
 	c := s.conns.acquire(s)

@@ -150,7 +150,7 @@ func (c *conn) settle(resp *gateway.Response, err error) {
 		return
 	case err == nil:
 	case gateway.KindOf(err) == gateway.KindClientGone:
-		c.srv.log.Debug("client left", "id", c.req.ID, "error", err)
+		c.srv.log.Debug("client left", "request", c.req.ID, "error", err)
 	case c.status == 0:
 		c.answerErrorWaiting(err)
 		return
@@ -169,6 +169,6 @@ func (c *conn) reset() {
 	}
 	linger := unix.Linger{Onoff: 1, Linger: 0}
 	if err := unix.SetsockoptLinger(c.fd, unix.SOL_SOCKET, unix.SO_LINGER, &linger); err != nil {
-		c.srv.log.Debug("no reset", "id", c.req.ID, "error", err)
+		c.srv.log.Debug("no reset", "request", c.req.ID, "error", err)
 	}
 }

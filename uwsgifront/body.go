@@ -83,10 +83,10 @@ func (b *body) fail(err error) error {
 	case errors.Is(err, io.EOF):
 		r = refuseCutBody
 	default:
-		b.c.srv.log.Debug("client left", "id", b.c.req.ID, "error", err)
+		b.c.srv.log.Debug("client left", "request", b.c.req.ID, "error", err)
 		return &gateway.Error{Kind: gateway.KindClientGone, Reason: "the client left while it sent its request", Err: err}
 	}
 	b.c.srv.counter.ProtocolError(r.reason)
-	b.c.srv.log.Debug("request body failed", "id", b.c.req.ID, "reason", r.reason)
+	b.c.srv.log.Debug("request body failed", "request", b.c.req.ID, "reason", r.reason)
 	return r.err
 }

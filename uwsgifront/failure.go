@@ -24,6 +24,6 @@ func (c *conn) logFailure(err error) {
 	case status >= 400 && status < 500:
 		level = slog.LevelInfo
 	}
-	c.srv.log.Log(context.Background(), level, "request failed", "id", c.req.ID, "kind", kind.String(), "error", err,
+	c.srv.log.Log(context.Background(), level, "request failed", "request", c.req.ID, "kind", kind.String(), "error", err,
 		"client", string(c.req.RemoteAddr), "method", string(c.req.Method), "target", string(c.req.Target))
 }

@@ -75,7 +75,7 @@ func (c *conn) serve() {
 		c.refuse(r)
 		return
 	case err != nil:
-		c.srv.log.Debug("connection ended", "id", c.req.ID, "error", err)
+		c.srv.log.Debug("connection ended", "request", c.req.ID, "error", err)
 		c.finish()
 		return
 	}
@@ -158,6 +158,6 @@ func (c *conn) pong() {
 		err = c.write(answer, nil, 0)
 	}
 	if err != nil {
-		c.srv.log.Debug("ping not answered", "id", c.req.ID, "error", err)
+		c.srv.log.Debug("ping not answered", "request", c.req.ID, "error", err)
 	}
 }

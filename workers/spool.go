@@ -17,7 +17,7 @@ import (
 // Buffers of a spool: it begins small and doubles up to limits.body_memory; only small ones are kept for later.
 const (
 	firstBuffer  = 4 << 10
-	pooledBuffer = 64 << 10
+	pooledBuffer = 256 << 10
 	minBuffer    = 512
 )
 

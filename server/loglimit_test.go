@@ -1,0 +1,34 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestLimiter_DropsTheFloodAndCountsIt(t *testing.T) {
+	var out bytes.Buffer
+	h := limitFailures(slog.NewTextHandler(&out, nil)).WithAttrs([]slog.Attr{slog.String("k", "v")})
+	now := time.Unix(1000, 0)
+	log := func(message string) {
+		if err := h.Handle(context.Background(), slog.NewRecord(now, slog.LevelWarn, message, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range linesPerSecond + 7 {
+		log(limitedMessage)
+	}
+	log("something else")
+	if lines := strings.Count(out.String(), "\n"); lines != linesPerSecond+1 {
+		t.Errorf("%d lines, want %d", lines, linesPerSecond+1)
+	}
+	now = now.Add(time.Second)
+	log(limitedMessage)
+	log(limitedMessage)
+	if n := strings.Count(out.String(), "suppressed_before=7"); n != 1 {
+		t.Errorf("the suppressed lines are told %d times, want once", n)
+	}
+}
