@@ -70,6 +70,7 @@ type Workers struct {
 	RequestTimeout time.Duration `yaml:"request_timeout"` // in the application: 504; 0 is none
 	StartTimeout   time.Duration `yaml:"start_timeout"`   // import of the application
 	GracePeriod    time.Duration `yaml:"grace_period"`    // for requests in flight at TERM
+	CPUScheduling  string        `yaml:"cpu_scheduling"`  // batch or other: of all penknife's processes
 	ResponseBuffer ByteSize      `yaml:"response_buffer"` // of a response, taken off the worker for a slow client
 }
 

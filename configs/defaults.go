@@ -30,6 +30,7 @@ func Default() Config {
 			RequestTimeout: 60 * time.Second,
 			StartTimeout:   60 * time.Second,
 			GracePeriod:    30 * time.Second,
+			CPUScheduling:  "batch",
 			ResponseBuffer: 256 << 10,
 		},
 		Log: Log{Level: "info", Format: "text", Access: "off"},

@@ -98,6 +98,11 @@ var keyDocs = map[string]keyDoc{
 	"workers.grace_period": {flag: "grace-period", max: day,
 		doc: "How long requests in flight may go on after SIGTERM. Keep it below the time after which the system's " +
 			"own supervisor kills (systemd: TimeoutStopSec 90 s, Kubernetes: 30 s, Docker: 10 s)."},
+	"workers.cpu_scheduling": {choices: []string{"batch", "other"},
+		doc: "How the kernel schedules penknife and its workers. With `batch` (SCHED_BATCH) a process that wakes up " +
+			"lets the one on its CPU finish its turn, so that work is done in batches instead of switching for " +
+			"each request. `other` is the system's normal policy. A policy that penknife was started with, such " +
+			"as systemd's `CPUSchedulingPolicy`, is kept."},
 	"workers.response_buffer": {min: 4 << 10, max: 64 << 20,
 		doc: "How much of a response is taken off its worker ahead of a slow client."},
 

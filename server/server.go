@@ -37,6 +37,9 @@ func Run(ctx context.Context, options Options) error {
 	if err != nil {
 		return err
 	}
+	if err := setScheduling(options.Loaded.Config.Workers.CPUScheduling); err != nil {
+		s.log.Warn("cpu scheduling stays as it is", "wanted", options.Loaded.Config.Workers.CPUScheduling, "error", err)
+	}
 	return s.run(ctx)
 }
 
