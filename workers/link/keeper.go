@@ -54,14 +54,18 @@ func (k *Keeper) Wait() { k.running.Wait() }
 func (k *Keeper) keep() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	for k.isWanted() {
-		nap := syscall.NsecToTimespec(int64(keeperNap))
-		// Raw: an ordinary system call would give the processor away.
-		syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&nap)), 0, 0)
+	for k.nap() {
 	}
 }
 
-// isWanted is a real call, in whose prologue the runtime can stop the goroutine for a garbage collection.
+// nap sleeps once, with the processor, and tells whether to go on. It must stay a call of its own that calls others:
+// its prologue is the only place where the runtime can stop the goroutine for a garbage collection (whose signal ends
+// the sleep early), and leaf functions have none.
 //
 //go:noinline
-func (k *Keeper) isWanted() bool { return k.wanted.Load() }
+func (k *Keeper) nap() bool {
+	nap := syscall.NsecToTimespec(int64(keeperNap))
+	// Raw: an ordinary system call would give the processor away.
+	syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&nap)), 0, 0)
+	return k.wanted.Load()
+}
