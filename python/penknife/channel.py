@@ -4,7 +4,10 @@ from __future__ import annotations
 import json
 import os
 import socket
-from typing import Any
+
+TYPE_CHECKING = False  # as in typing, without its megabyte of memory in every worker
+if TYPE_CHECKING:
+    from typing import Any
 
 MAX_MESSAGE = 60_000
 MAX_FDS = 8

@@ -2,7 +2,10 @@
 from __future__ import annotations
 
 import os
-import traceback
+
+TYPE_CHECKING = False  # as in typing; modules that only errors need are imported when there is one
+if TYPE_CHECKING:
+    import traceback
 
 # Where this package's files claim to be: inside the zip, or in a checkout when tests import it from there.
 _PACKAGE = os.path.dirname(__file__) + os.sep
@@ -22,6 +25,8 @@ def format_exception(error: BaseException) -> str:
     if isinstance(error, LoadError):
         return str(error)
     try:
+        import traceback
+
         report = traceback.TracebackException(type(error), error, error.__traceback__)
         _strip(report)
         return "".join(report.format())
@@ -31,11 +36,16 @@ def format_exception(error: BaseException) -> str:
 
 def user_frames(error: BaseException) -> int:
     """Count the frames of error's traceback that are not ours."""
-    frames = traceback.walk_tb(error.__traceback__)
-    return sum(1 for frame, _line in frames if not is_ours(frame.f_code.co_filename))
+    count, link = 0, error.__traceback__
+    while link is not None:
+        count += not is_ours(link.tb_frame.f_code.co_filename)
+        link = link.tb_next
+    return count
 
 
 def _strip(top: traceback.TracebackException) -> None:
+    import traceback
+
     todo: list[traceback.TracebackException] = [top]
     while todo:
         report = todo.pop()

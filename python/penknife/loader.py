@@ -5,28 +5,33 @@ MODULE:CALLABLE, MODULE:factory(), MODULE:object.attribute, path/to/file.py[:...
 """
 from __future__ import annotations
 
-import difflib
 import importlib.machinery
 import importlib.util
-import inspect
 import os
 import sys
-from types import ModuleType
-from typing import Any, Callable, NamedTuple
+from types import CodeType, FunctionType, ModuleType
 
 from penknife.errors import LoadError, user_frames
+
+TYPE_CHECKING = False  # as in typing, without its megabyte of memory in every worker
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+CO_VARARGS = 0x04  # flags of code objects (the module inspect names them)
+CO_COROUTINE = 0x80
 
 DEFAULT_NAMES = ("application", "app")
 
 
-class Spec(NamedTuple):
+class Spec:
     """A specification, taken apart."""
 
-    text: str
-    source: str  # module name or file path
-    is_file: bool
-    name: str  # dotted; "" for the default names
-    call: bool  # name is a factory
+    def __init__(self, text: str, source: str, is_file: bool, name: str, call: bool) -> None:
+        self.text = text
+        self.source = source  # module name or file path
+        self.is_file = is_file
+        self.name = name  # dotted; "" for the default names
+        self.call = call  # name is a factory
 
 
 def parse(text: str, chdir: str) -> Spec:
@@ -82,7 +87,7 @@ def _no_module(wanted: str, missing: str, chdir: str) -> str:
     text += f"; looked in {chdir} and on sys.path"
     parent, _dot, leaf = missing.rpartition(".")
     directory = os.path.join(chdir, *parent.split(".")) if parent else chdir
-    near = difflib.get_close_matches(leaf, _modules_in(directory), n=1)
+    near = _close(leaf, _modules_in(directory), n=1)
     if near:
         return text + f". Did you mean {parent + '.' if parent else ''}{near[0]}?"
     return text
@@ -108,7 +113,7 @@ def _import_file(spec: Spec, chdir: str) -> ModuleType:
         directory, leaf = os.path.split(path)
         kind = "is a directory" if os.path.isdir(path) else "does not exist"
         files = [name + ".py" for name in _modules_in(directory)]
-        near = difflib.get_close_matches(leaf, files, n=1)
+        near = _close(leaf, files, n=1)
         raise LoadError(f"{path} {kind}" + (f". Did you mean {near[0]}?" if near else ""))
     directory = os.path.dirname(path)
     if directory not in sys.path:
@@ -157,7 +162,7 @@ def _find(spec: Spec, module: ModuleType) -> tuple[str, Any]:
 def _near(wanted: str, owner: object) -> str:
     """End of a sentence that names what the author may have meant."""
     names = [name for name in dir(owner) if not name.startswith("_")]
-    near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
+    near = _close(wanted, names, n=3, cutoff=0.5)
     return f". Did you mean {' or '.join(near)}?" if near else ""
 
 
@@ -169,22 +174,33 @@ def _check(label: str, app: Any, spec: Spec) -> None:
     """Refuse what cannot be a WSGI application, where that is certain."""
     if not callable(app):
         raise LoadError(f"{label} is not callable: it is {_describe(app)}")
-    try:
-        is_async = inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(getattr(type(app), "__call__", None))
-        signature = inspect.signature(app)
-    except Exception:  # builtins without a signature, objects that refuse to be looked at: nothing is certain
-        return
+    code, own = _code(app)
+    is_async = code is not None and bool(code.co_flags & CO_COROUTINE)
     if is_async:
         raise LoadError(f"{label} is an ASGI application (its call is async); penknife runs WSGI applications")
-    if _accepts(signature, 2) or not _accepts(signature, 0):
+    if code is None or not own or _accepts(app, code, 2) or not _accepts(app, code, 0):
         return
     hint = "" if spec.call else f"; if it makes the application, write {label}()"
     raise LoadError(f"{label} takes no arguments, a WSGI application is called with two{hint}")
 
 
-def _accepts(signature: inspect.Signature, count: int) -> bool:
-    try:
-        signature.bind(*[None] * count)
-    except TypeError:
-        return False
-    return True
+def _code(app: Any) -> tuple[CodeType | None, bool]:
+    """The code of a Python function, or of an object's __call__ (False), as far as it is certain. The module inspect
+    would know more, at the price of half a megabyte in every worker."""
+    if isinstance(app, FunctionType):
+        return app.__code__, True
+    call = type(app).__dict__.get("__call__")
+    return (call.__code__, False) if isinstance(call, FunctionType) else (None, False)
+
+
+def _accepts(function: FunctionType, code: CodeType, count: int) -> bool:
+    """Tell whether a plain function can be called with count positional arguments."""
+    required = code.co_argcount - len(function.__defaults__ or ())
+    keywords = code.co_kwonlyargcount - len(function.__kwdefaults__ or ())
+    return required <= count and keywords == 0 and (count <= code.co_argcount or bool(code.co_flags & CO_VARARGS))
+
+
+def _close(wanted: str, names: list[str], n: int = 1, cutoff: float = 0.6) -> list[str]:
+    import difflib  # only when something is missing
+
+    return difflib.get_close_matches(wanted, names, n=n, cutoff=cutoff)

@@ -4,9 +4,12 @@ from __future__ import annotations
 import os
 import threading
 from types import ModuleType
-from typing import Any, Callable
 
 from penknife import accelerator, channel, errors, loader, signals
+
+TYPE_CHECKING = False  # as in typing, without its megabyte of memory in every worker
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 LOAD_FAILED_STATUS = 3
 BROKEN_STATUS = 70

@@ -7,15 +7,17 @@ import os
 import sys
 import threading
 from types import ModuleType
-from typing import Any, Callable, TextIO
 
 from penknife import accelerator, channel, errors, loader, signals
 from penknife.worker import Worker
 
+TYPE_CHECKING = False  # as in typing, without its megabyte of memory in every worker
+if TYPE_CHECKING:
+    from typing import Any, Callable, TextIO
+
 CONTROL_FD, PACKAGE_FD, ACCEL_FD, MEMORY_FD, EVENT_FD, LIFELINE_FD = 3, 4, 5, 6, 7, 8
 LOAD_FAILED_STATUS = 3
 
-Application = Callable[..., Any]
 
 
 class Zygote:
@@ -25,7 +27,7 @@ class Zygote:
         self.control = control
         self.settings = settings
         self.accel = accel
-        self.app: Application | None = None
+        self.app: Callable[..., Any] | None = None
 
     def load(self) -> None:
         """Import the application, or tell Go why not and end."""
