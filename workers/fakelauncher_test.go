@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"penknife/gateway"
 )
 
 // fakeWorld is launcher and queue of a supervisor that runs in a synctest bubble. Its fields may be touched by the
@@ -23,6 +25,8 @@ type fakeWorld struct {
 	immortal              bool // SIGKILL has no effect
 	told                  []int
 	died                  map[int][]string
+	refusal               *gateway.Error // what the queue was told last
+	refusals              int
 }
 
 type fakeWorker struct {
@@ -95,6 +99,8 @@ func (f *fakeWorld) WorkerDied(index int, cause string) int {
 	return 0
 }
 func (f *fakeWorld) Busy(index int) int { return f.busy[index] }
+
+func (f *fakeWorld) Refuse(err *gateway.Error) { f.refusal, f.refusals = err, f.refusals+1 }
 
 const fakeProcesses = 2
 

@@ -1,6 +1,10 @@
 package workers
 
-import "syscall"
+import (
+	"syscall"
+
+	"penknife/gateway"
+)
 
 // launcher is what the supervisor may do to the world. Its methods return at once; what comes of them arrives as
 // events. Only the supervisor's goroutine calls them.
@@ -31,4 +35,5 @@ type lanes interface {
 	StopWorker(worker int)
 	WorkerDied(worker int, cause string) (lost int)
 	Busy(worker int) int
+	Refuse(err *gateway.Error)
 }

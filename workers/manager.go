@@ -76,7 +76,7 @@ func (m *Manager) Serve(req *gateway.Request) (*gateway.Response, error) {
 	if g == nil {
 		return nil, gateway.Errorf(gateway.KindUnavailable, "no worker is running")
 	}
-	if v := g.supervisor.view.Load(); v.ready == 0 && v.snapshot.CrashLoop {
+	if v := g.supervisor.view.Load(); v.loops() {
 		return nil, crashLoop(v.snapshot.RetryAt)
 	}
 	body, err := m.spooler.receive(req)
@@ -89,7 +89,7 @@ func (m *Manager) Serve(req *gateway.Request) (*gateway.Response, error) {
 	return g.queue.Serve(req, body)
 }
 
-func crashLoop(retryAt time.Time) error {
+func crashLoop(retryAt time.Time) *gateway.Error {
 	err := gateway.PublicErrorf(gateway.KindUnavailable, "the application keeps failing; it will be started again")
 	err.RetryAfter = max(time.Until(retryAt), 0)
 	return err

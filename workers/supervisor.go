@@ -46,6 +46,7 @@ type supervisor struct {
 	stopAt  time.Time
 	wake    time.Time // when to look again although nothing happens; zero: never
 	dirty   bool      // view is out of date
+	refuses bool      // the queue was told to take nothing
 }
 
 // view is what others may see of a generation, replaced as a whole.
@@ -53,6 +54,9 @@ type view struct {
 	snapshot Snapshot
 	ready    int
 }
+
+// loops tells whether nobody serves and the next worker may be long in coming.
+func (v *view) loops() bool { return v.ready == 0 && v.snapshot.CrashLoop }
 
 func newSupervisor(c supervisorConfig, l launcher, q lanes, mail *mailbox) *supervisor {
 	s := &supervisor{
@@ -221,12 +225,8 @@ func (s *supervisor) publish() {
 		return
 	}
 	s.dirty = false
-	v := &view{snapshot: Snapshot{
-		Generation: s.generation, Python: s.zygote.version, ZygotePID: s.zygote.pid, CrashLoop: s.crash.looping(),
-	}}
-	if v.snapshot.CrashLoop {
-		v.snapshot.RetryAt = s.crash.next
-	}
+	v := &view{snapshot: Snapshot{Generation: s.generation, Python: s.zygote.version, ZygotePID: s.zygote.pid}}
+	v.snapshot.RetryAt, v.snapshot.CrashLoop = s.crashLoop()
 	for _, w := range s.workers {
 		v.snapshot.Workers = append(v.snapshot.Workers, WorkerStatus{
 			Index: w.index, PID: w.pid, State: w.state, Reason: w.reason, Started: w.started,
@@ -234,4 +234,27 @@ func (s *supervisor) publish() {
 	}
 	v.ready = v.snapshot.Ready()
 	s.view.Store(v)
+	s.refuse(v)
+}
+
+// crashLoop tells whether the application keeps failing, and when the next process may be started.
+func (s *supervisor) crashLoop() (next time.Time, looping bool) {
+	if !s.zygote.exists() && s.zygote.crash.looping() {
+		return s.zygote.crash.next, true
+	}
+	if s.crash.looping() {
+		return s.crash.next, true
+	}
+	return time.Time{}, false
+}
+
+// refuse lets nobody wait in the queue while there is no worker and the next one may be long in coming.
+func (s *supervisor) refuse(v *view) {
+	refuses := s.phase == phaseRunning && v.loops()
+	if refuses {
+		s.lanes.Refuse(crashLoop(v.snapshot.RetryAt))
+	} else if s.refuses {
+		s.lanes.Refuse(nil)
+	}
+	s.refuses = refuses
 }

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"penknife/gateway"
 	"penknife/workers/link"
 )
 
@@ -87,6 +88,26 @@ func TestSupervisor_PausesInACrashLoop(t *testing.T) {
 			if pauses[i] < want || pauses[i] > want*5/4 {
 				t.Errorf("pause %d is %v, want %v and up to a quarter more", i, pauses[i], want)
 			}
+		}
+	})
+}
+
+func TestSupervisor_NobodyWaitsInACrashLoop(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, f *fakeWorld) {
+		f.pass(time.Hour)
+		f.behave = atOnce
+		f.die(1, crashed)
+		if f.refusals != 0 {
+			t.Error("requests are refused with a worker ready")
+		}
+		f.die(2, crashed)
+		if f.refusal == nil || f.refusal.Kind != gateway.KindUnavailable || f.refusal.RetryAfter <= 0 {
+			t.Fatalf("the queue was told %v", f.refusal)
+		}
+		f.behave = nil
+		f.pass(longestPause * 5 / 4)
+		if f.refusal != nil {
+			t.Error("requests are refused although workers are ready")
 		}
 	})
 }

@@ -83,7 +83,7 @@ func TestWaysToDie(t *testing.T) {
 func TestCrashLoop(t *testing.T) {
 	crash := filepath.Join(testkit.Dir(t), "crash")
 	s := serve(t, "crashloop:application", testkit.Options{
-		Env: []string{"CRASH=" + crash}, Config: "app: {preload: false}\nworkers: {queue_timeout: 2s}\n"})
+		Env: []string{"CRASH=" + crash}, Config: "app: {preload: false}\n"})
 	c := testkit.HTTPClient(s.HTTP)
 	pid := pidOf(t, c.Get(t, "/"))
 	testkit.Write(t, filepath.Dir(crash), "crash", "")

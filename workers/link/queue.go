@@ -22,6 +22,7 @@ type Queue struct {
 	free    []int32         // stack: the slot used last is used next, so that few pages are touched
 	drained []chan struct{} // closed when every slot is free
 
+	refusal  atomic.Pointer[gateway.Error] // nil: requests are taken
 	scanning atomic.Bool
 	scanKick chan struct{}
 	stopped  chan struct{}
@@ -97,6 +98,9 @@ func (q *Queue) Serve(req *gateway.Request, body Spool) (*gateway.Response, erro
 }
 
 func (q *Queue) submit(req *gateway.Request, body Spool) (*slot, error) {
+	if err := q.refusal.Load(); err != nil {
+		return nil, err
+	}
 	s := q.takeFree()
 	if s == nil {
 		return nil, gateway.Errorf(gateway.KindOverloaded, "all %d places of the queue are taken (workers.queue)", len(q.slots))
@@ -114,6 +118,9 @@ func (q *Queue) submit(req *gateway.Request, body Spool) (*slot, error) {
 	}
 	s.step, s.position = stepWaiting, position
 	s.mu.Unlock()
+	if err := q.refusal.Load(); err != nil && s.withdraw() {
+		return nil, err
+	}
 	q.ring.wakeOne()
 	if !q.scanning.Load() {
 		q.startScan()
