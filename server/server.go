@@ -63,6 +63,7 @@ type Server struct {
 	lastID      atomic.Uint64 // of requests
 	connections atomic.Int64  // open, over all fronts
 	began       time.Time
+	fast        bool // the stop waits for no request; set before it begins
 
 	engineStarted chan error // of capacity 1: what the engine's Start returned
 	failed        chan error // of capacity 1: a part that ended by itself
@@ -175,6 +176,11 @@ func (s *Server) workersStage() stage {
 		stop: func(ctx context.Context) error {
 			cancel()
 			<-returned
+			if s.fast { // whoever waited for the requests has been cut off
+				var none context.CancelFunc
+				ctx, none = context.WithCancel(ctx)
+				none()
+			}
 			return s.engine.Shutdown(ctx)
 		},
 	}

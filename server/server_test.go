@@ -158,6 +158,9 @@ func TestInterruptIsFast(t *testing.T) {
 		if got := receive(t, answer); got == "200" {
 			t.Error("the stuck request was answered")
 		}
+		if b.engine.left.Load() != -1 {
+			t.Errorf("the engine was given %v", time.Duration(b.engine.left.Load()))
+		}
 	}
 }
 

@@ -64,6 +64,7 @@ func (s *Server) waitForStop(ctx context.Context) (grace time.Duration, err erro
 				return grace, nil
 			case actionFast:
 				s.log.Info("stopping at once", "signal", sig.String(), "in_flight", s.engine.InFlight())
+				s.fast = true
 				return 0, nil
 			case actionUnable:
 				s.log.Warn("signal ignored: this build does not know what to do for it", "signal", sig.String())

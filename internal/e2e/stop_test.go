@@ -50,7 +50,7 @@ func readHead(t testing.TB, exchange *testkit.Exchange) {
 	}
 }
 
-// TestSecondTermIsHard, and so are INT and QUIT at once: whoever is in flight is given up.
+// TestHardStops: a second TERM, and INT and QUIT at once, give up whoever is in flight, in well under a second.
 func TestHardStops(t *testing.T) {
 	for name, signals := range map[string][]syscall.Signal{
 		"INT": {syscall.SIGINT}, "QUIT": {syscall.SIGQUIT}, "TERM TERM": {syscall.SIGTERM, syscall.SIGTERM},
@@ -61,13 +61,18 @@ func TestHardStops(t *testing.T) {
 			exchange := send(t, testkit.HTTPClient(s.HTTP), target("/gated", "gate", gate.Path))
 			readHead(t, exchange)
 			below := s.Pythons()
+			var start time.Time
 			for i, signal := range signals {
 				if i > 0 {
 					awaitNoListener(t, s)
 				}
+				start = time.Now()
 				s.Signal(t, signal)
 			}
 			s.Wait(t, 5*time.Second)
+			if took := time.Since(start); took > 900*time.Millisecond {
+				t.Errorf("it left after %v\n%s", took, s.Output())
+			}
 			s.CheckNobodyLeft(t, below)
 			s.CheckSocketsGone(t)
 		})
