@@ -12,6 +12,8 @@ import (
 type event interface{ isEvent() }
 
 type (
+	// zygoteBegun: what was started as the interpreter runs Python.
+	zygoteBegun struct{ zygote uint64 }
 	// zygoteReady: the zygote waits for orders.
 	zygoteReady struct {
 		zygote  uint64
@@ -67,6 +69,7 @@ type (
 	stop struct{ deadline time.Time }
 )
 
+func (zygoteBegun) isEvent()   {}
 func (zygoteReady) isEvent()   {}
 func (zygoteRefused) isEvent() {}
 func (zygoteExited) isEvent()  {}

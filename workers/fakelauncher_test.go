@@ -47,6 +47,7 @@ func (f *fakeWorld) startZygote(number uint64) (int, error) {
 	if f.zygoteError != nil {
 		return 0, f.zygoteError
 	}
+	f.mail.put(zygoteBegun{number})
 	if !f.zygoteSilent {
 		f.mail.put(zygoteReady{zygote: number, version: "3.12.1", tasks: 1})
 	}

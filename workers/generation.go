@@ -62,7 +62,7 @@ func newGeneration(number uint64, c Config, d Deps, h *host) (*generation, error
 	g.launcher.settings.Multiprocess = processes > 1
 	g.supervisor = newSupervisor(supervisorConfig{
 		generation: number, processes: processes, indexes: indexes, startTimeout: c.Workers.StartTimeout,
-		log: d.Log, counters: d.Counters,
+		interpreter: g.launcher.python, log: d.Log, counters: d.Counters,
 	}, g.launcher, g.queue, mail)
 	return g, nil
 }

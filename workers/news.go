@@ -9,6 +9,10 @@ import (
 // handle takes one event in. What follows from the new state is advance's business.
 func (s *supervisor) handle(e event, now time.Time) {
 	switch e := e.(type) {
+	case zygoteBegun:
+		if e.zygote == s.zygote.number {
+			s.zygote.begun = true
+		}
 	case zygoteReady:
 		s.onZygoteReady(e, now)
 	case zygoteRefused:
@@ -80,7 +84,12 @@ func (s *supervisor) onZygoteExited(e zygoteExited, now time.Time) {
 		return
 	}
 	problem := z.refusal
-	if problem == nil {
+	switch {
+	case problem != nil:
+	case !z.begun && (e.exit.cause == ExitStatus || e.exit.cause == ExitClean):
+		problem = s.noPython("it " + e.exit.text)
+		problem.Traceback = e.tail
+	default:
 		problem = &StartError{Kind: StartCrash, Reason: "the zygote " + e.exit.text, Traceback: e.tail}
 	}
 	z.crash.died(z.started, z.ready, now)
@@ -89,6 +98,12 @@ func (s *supervisor) onZygoteExited(e zygoteExited, now time.Time) {
 			"reason", problem.Reason, "exit", e.exit.text, "traceback", problem.Traceback)
 	}
 	s.failStart(problem)
+}
+
+// noPython is why an executable that never ran our first line cannot be the interpreter.
+func (s *supervisor) noPython(what string) *StartError {
+	return &StartError{Kind: StartInterpreter, Reason: s.interpreter + " is no Python that works: " + what +
+		" before it ran anything; set app.python (--python) to the path of a CPython 3.10 or newer"}
 }
 
 func (s *supervisor) onSpawned(e spawned, now time.Time) {

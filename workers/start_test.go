@@ -31,7 +31,14 @@ func TestStart_SaysWhyItCannot(t *testing.T) {
 			c.App.WSGI, c.App.Preload, c.Workers.StartTimeout = "slow", false, time.Second
 		}, StartTimeout, []string{"in time"}},
 		{"no interpreter", func(c *Config) { c.App.Python = "/no/such/python" }, StartInterpreter, []string{"/no/such/python"}},
-		{"interpreter dies", func(c *Config) { c.App.Python = "/bin/false" }, StartCrash, []string{"exited with status 1"}},
+		{"no Python", func(c *Config) { c.App.Python = "/bin/false" }, StartInterpreter,
+			[]string{"/bin/false is no Python", "exited with status 1", "app.python"}},
+		{"no Python, and content with it", func(c *Config) { c.App.Python = "/bin/true" }, StartInterpreter,
+			[]string{"/bin/true is no Python", "exited with status 0"}},
+		{"no Python, and hangs", func(c *Config) {
+			c.App.Python, c.Workers.StartTimeout = filepath.Join(c.App.Chdir, "hangs"), time.Second
+		}, StartInterpreter, []string{"testdata/hangs is no Python", "did nothing for 1s"}},
+		{"import ends the interpreter", func(c *Config) { c.App.WSGI = "leaves" }, StartCrash, []string{"exited with status 7"}},
 		{"not an interpreter", func(c *Config) { c.App.Python = filepath.Join(c.App.Chdir, "not-a-program") },
 			StartInterpreter, []string{"not-a-program"}},
 		{"no directory", func(c *Config) { c.App.Chdir = "/no/such/dir" }, StartSystem, []string{"/no/such/dir"}},

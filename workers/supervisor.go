@@ -23,6 +23,7 @@ type supervisorConfig struct {
 	processes    int
 	indexes      int // worker indexes that the queue has; the surplus over processes is for replacements
 	startTimeout time.Duration
+	interpreter  string // its path, for messages
 	log          *slog.Logger
 	counters     Counters
 }

@@ -180,6 +180,7 @@ func (l *zygoteLauncher) spawn(birth uint64, index int) (workerHandle, error) {
 
 // Kinds of messages of a zygote, beside sayReady and sayFailed.
 const (
+	sayBegun      = 'H'
 	sayRefused    = 'I'
 	saySpawned    = 'P'
 	sayNotSpawned = 'X'
@@ -220,6 +221,9 @@ func (z *zygote) hear(raw []byte) error {
 	}
 	kind, body := raw[0], raw[1:]
 	switch kind {
+	case sayBegun:
+		z.mail.put(zygoteBegun{z.number})
+		return nil
 	case sayRefused:
 		z.mail.put(zygoteRefused{z.number, StartInterpreter, string(body)})
 		return nil

@@ -8,6 +8,7 @@ type zygoteRecord struct {
 	pid      int    // 0: there is none
 	version  string // of the interpreter, kept after an exit
 	started  time.Time
+	begun    bool      // it runs Python
 	ready    time.Time // zero until it was
 	deadline time.Time // start limit, then that of stopping
 	stopping bool
@@ -33,6 +34,9 @@ func (s *supervisor) checkZygote(now time.Time) {
 		z.deadline = time.Time{}
 		z.refusal = &StartError{Kind: StartTimeout,
 			Reason: "the application was not imported within " + s.startTimeout.String()}
+		if !z.begun {
+			z.refusal = s.noPython("it did nothing for " + s.startTimeout.String())
+		}
 		s.launcher.killZygote()
 	}
 }
@@ -49,7 +53,7 @@ func (s *supervisor) startZygote(now time.Time) {
 		return
 	}
 	z.pid, z.started, z.ready, z.refusal, z.stopping = pid, now, time.Time{}, nil, false
-	z.deadline = time.Time{}
+	z.begun, z.deadline = false, time.Time{}
 	if s.startTimeout > 0 {
 		z.deadline = now.Add(s.startTimeout)
 	}

@@ -44,6 +44,7 @@ def refuse(text):
 
 def main():
     """Be the zygote; go on as a worker in the processes that it forks."""
+    os.write(CONTROL_FD, b"H")  # what was started is a Python: whatever happens now is not the wrong executable
     # "python -c" has put the current directory on sys.path. Until our own imports are done it must not be
     # there, or an application's queue.py would be taken for the standard library's.
     sys.path[:] = [entry for entry in sys.path if entry not in ("", os.getcwd())]
