@@ -15,6 +15,15 @@ type Body interface {
 	CloseWithError(err error)
 }
 
+// Windowed is a Body whose bytes can be used where they lie, without a copy. Next gives the bytes that are there, at
+// least one, and blocks and fails as Read does; they may be shared memory: never write to them. Advance says how many
+// of them are done with; they are then gone, and so is the slice. Read and Next may be mixed.
+type Windowed interface {
+	Body
+	Next() ([]byte, error)
+	Advance(n int)
+}
+
 // Response is an answer whose head is known. It stays valid until its Body is closed.
 type Response struct {
 	// Status is the three-digit code; Reason the phrase, without line breaks, possibly empty.

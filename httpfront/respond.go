@@ -234,23 +234,20 @@ func shortBy(missing int64) error {
 	return gateway.Errorf(gateway.KindAppCut, "the body is %d bytes shorter than announced", missing)
 }
 
-// sendStream sends each piece of a body as it is read: length bytes, or all there is if length is negative.
+// sendStream sends each piece of a body as it comes: length bytes, or all there is if length is negative.
 func (c *conn) sendStream(body gateway.Body, length int64) error {
-	block := c.srv.blocks.Get().(*[]byte)
-	defer c.srv.blocks.Put(block)
-	p := *block
+	pieces := c.srv.pieces(body)
+	defer pieces.close()
 	for length != 0 {
-		if length > 0 && length < int64(len(p)) {
-			p = p[:length]
-		}
-		n, readErr := readSome(body, p)
+		p, readErr := pieces.next(length)
 		c.now = time.Now()
-		if n > 0 {
-			if err := c.send(p[:n], n); err != nil {
+		if len(p) > 0 {
+			if err := c.send(p, len(p)); err != nil {
 				return err
 			}
+			pieces.done(len(p))
 			if length > 0 {
-				length -= int64(n)
+				length -= int64(len(p))
 			}
 		}
 		switch {

@@ -112,15 +112,16 @@ func (c *conn) deliver(resp *gateway.Response) {
 
 // sendStream passes on each piece as it comes; the head goes with the first.
 func (c *conn) sendStream(resp *gateway.Response) error {
-	block := c.srv.blocks.Get().(*[]byte)
-	defer c.srv.blocks.Put(block)
+	next, done, release := c.srv.pieces(resp.Body)
+	defer release()
 	head := c.head
 	for {
-		n, err := resp.Body.Read(*block)
-		if n > 0 || errors.Is(err, io.EOF) {
-			if writeErr := c.write(head, (*block)[:n], 0); writeErr != nil {
+		piece, err := next()
+		if len(piece) > 0 || errors.Is(err, io.EOF) {
+			if writeErr := c.write(head, piece, 0); writeErr != nil {
 				return writeErr
 			}
+			done(len(piece))
 			head = nil
 		}
 		switch {
@@ -135,6 +136,20 @@ func (c *conn) sendStream(resp *gateway.Response) error {
 			return err
 		}
 	}
+}
+
+// pieces takes a body apart: where it lies if the body permits that, else through a block of the pool. What next gives
+// is valid until done.
+func (s *Server) pieces(body gateway.Body) (next func() ([]byte, error), done func(int), release func()) {
+	if window, ok := body.(gateway.Windowed); ok {
+		return window.Next, window.Advance, func() {}
+	}
+	block := s.blocks.Get().(*[]byte)
+	next = func() ([]byte, error) {
+		n, err := body.Read(*block)
+		return (*block)[:n], err
+	}
+	return next, func(int) {}, func() { s.blocks.Put(block) }
 }
 
 // settle ends the request: err is nil when the answer went out completely, KindClientGone when the client did not

@@ -11,50 +11,72 @@ import (
 // body is the response body of one slot: what the worker puts into the window, until it is done.
 type body struct{ s *slot }
 
+var _ gateway.Windowed = (*body)(nil)
+
 // Read takes what is there, and blocks until there is something, the response ends or fails. It fails with
 // KindAppCut, KindWorkerDied or KindRequestTimeout when the body is incomplete.
 func (b *body) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	s := b.s
+	piece, err := b.Next()
+	if err != nil {
+		return 0, err
+	}
+	n := copy(p, piece)
+	b.Advance(n)
+	return n, nil
+}
+
+// Next gives what is there without copying it: the part of the window up to its end. It blocks and fails as Read.
+func (b *body) Next() ([]byte, error) {
 	for {
-		n, err := s.readWindow(p)
-		if n > 0 || err != nil {
-			return n, err
+		piece, err := b.s.peek()
+		if piece != nil || err != nil {
+			return piece, err
 		}
-		<-s.wake
+		<-b.s.wake
 	}
 }
 
-// readWindow answers 0, nil when the reader must wait.
-func (s *slot) readWindow(p []byte) (int, error) {
+// Advance frees n bytes of what Next gave for the worker.
+func (b *body) Advance(n int) {
+	s := b.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	consumed := s.respConsumed.Load() + uint64(n)
+	s.respConsumed.Store(consumed)
+	if s.waiting.Load() != 0 && s.respProduced.Load()-consumed <= uint64(len(s.responseArea)/2) {
+		s.tellWorker(0)
+	}
+}
+
+// peek answers nil, nil when the reader must wait.
+func (s *slot) peek() ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	done := s.workerDone // before the counter: what is there after that is all
 	consumed, produced := s.respConsumed.Load(), s.respProduced.Load()
-	if produced-consumed > uint64(len(s.responseArea)) {
+	size := uint64(len(s.responseArea))
+	if produced-consumed > size {
 		_, lane, _ := splitState(s.state.Load())
 		s.damaged(lane, fmt.Sprintf("response window: %d bytes produced, %d consumed", produced, consumed))
-		return 0, s.err
+		return nil, s.err
 	}
 	if produced != consumed {
-		n := copyFromRing(p, s.responseArea, consumed, produced)
-		s.respConsumed.Store(consumed + uint64(n))
-		if s.waiting.Load() != 0 && produced-consumed-uint64(n) <= uint64(len(s.responseArea)/2) {
-			s.tellWorker(0)
-		}
-		return n, nil
+		start := consumed & (size - 1)
+		end := min(start+produced-consumed, size)
+		return s.responseArea[start:end:end], nil
 	}
 	switch {
 	case s.err != nil:
-		return 0, s.err
+		return nil, s.err
 	case done && s.flags.Load()&flagCut != 0:
-		return 0, gateway.Errorf(gateway.KindAppCut, "the application ended its response early; see the log")
+		return nil, gateway.Errorf(gateway.KindAppCut, "the application ended its response early; see the log")
 	case done:
-		return 0, io.EOF
+		return nil, io.EOF
 	}
-	return 0, nil
+	return nil, nil
 }
 
 // CloseWithError lets go of the response. With a reason, or before the end, the worker is told that nobody reads on.
@@ -68,15 +90,6 @@ func (b *body) CloseWithError(error) {
 	if release != nil {
 		release.Release()
 	}
-}
-
-// copyFromRing copies from a byte ring whose length is a power of two.
-func copyFromRing(dst, ring []byte, from, to uint64) int {
-	want := min(uint64(len(dst)), to-from)
-	start := from & uint64(len(ring)-1)
-	n := copy(dst[:want], ring[start:])
-	n += copy(dst[n:want], ring)
-	return n
 }
 
 // refill moves the request body from the spool into the window while there is room. One runs at a time; it holds
