@@ -66,6 +66,9 @@ var keyDocs = map[string]keyDoc{
 			"1 MiB unless set) comes first."},
 	"limits.body_memory": {max: 1 << 30,
 		doc: "How much of a request body is held in memory before it goes to an unlinked file in `limits.temp_dir`."},
+	"limits.body_memory_total": {min: 0, max: 1 << 40,
+		doc: "How much memory all request bodies together may take (beyond 64KiB each). When it is used up, a body goes " +
+			"to its temporary file as soon as it is longer than 64KiB."},
 	"limits.temp_dir": {doc: "Where large request bodies wait for a worker. Empty: `$TMPDIR`, then `/tmp`."},
 	"limits.connections": {min: 1, max: 1 << 20,
 		doc: "Client connections open at once, over all listeners. Further ones are turned away with 503."},

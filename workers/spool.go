@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"penknife/configs"
 	"penknife/gateway"
@@ -14,16 +15,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Buffers of a spool: it begins small and doubles up to limits.body_memory; only small ones are kept for later.
+// Buffers of a spool: it begins small and doubles up to limits.body_memory, as bytes arrive and not as the client
+// claims; beyond freeBuffer only while all spools together stay within limits.body_memory_total.
 const (
 	firstBuffer  = 4 << 10
-	pooledBuffer = 256 << 10
+	freeBuffer   = 64 << 10
+	pooledBuffer = 1 << 20 // larger ones are not kept for later
 	minBuffer    = 512
 )
 
 // spooler receives request bodies before a worker is bothered with them.
 type spooler struct {
 	memory   int // bytes held in memory; a longer body goes to a file
+	total    int64
+	held     atomic.Int64 // what all spools hold beyond freeBuffer
 	dir      string
 	counters Counters
 	pool     sync.Pool // of *spool without a file
@@ -34,7 +39,9 @@ func newSpooler(limits configs.Limits, counters Counters) *spooler {
 	if dir == "" {
 		dir = os.TempDir()
 	}
-	return &spooler{memory: max(int(limits.BodyMemory), minBuffer), dir: dir, counters: counters}
+	return &spooler{
+		memory: max(int(limits.BodyMemory), minBuffer), total: int64(limits.BodyMemoryTotal), dir: dir, counters: counters,
+	}
 }
 
 // spool is a body that was received completely: either all in buffer or all in file.
@@ -43,6 +50,8 @@ type spool struct {
 	buffer []byte
 	file   *os.File // nil: in memory
 	size   int64
+
+	reserved int64 // of owner.held
 }
 
 // receive reads the body of req to its end, and makes sure that its variables have CONTENT_LENGTH. It blocks for the
@@ -110,19 +119,41 @@ func (b *spool) fill(body io.Reader, declared int64) error {
 func (b *spool) room(declared int64) {
 	want := min(int64(firstBuffer), int64(b.owner.memory))
 	if declared > want {
-		want = min(declared, int64(b.owner.memory))
+		want = min(declared, freeBuffer, int64(b.owner.memory))
 	}
 	if int64(cap(b.buffer)) < want {
 		b.buffer = make([]byte, want)
 	}
-	b.buffer = b.buffer[:min(cap(b.buffer), b.owner.memory)]
+	size := min(cap(b.buffer), b.owner.memory)
+	if size > freeBuffer && (declared >= 0 && declared <= freeBuffer || !b.reserve(size)) {
+		size = freeBuffer
+	}
+	b.buffer = b.buffer[:size]
+}
+
+// reserve asks for a buffer of size bytes within limits.body_memory_total.
+func (b *spool) reserve(size int) bool {
+	more := int64(size) - freeBuffer - b.reserved
+	if more <= 0 {
+		return true
+	}
+	if b.owner.held.Add(more) > b.owner.total {
+		b.owner.held.Add(-more)
+		return false
+	}
+	b.reserved += more
+	return true
 }
 
 // grow finds room for more: twice the memory, or in a file.
 func (b *spool) grow(held *int) error {
-	if len(b.buffer) < b.owner.memory {
-		larger := make([]byte, min(2*len(b.buffer), b.owner.memory))
-		copy(larger, b.buffer)
+	size := min(max(2*len(b.buffer), firstBuffer), b.owner.memory)
+	if b.file == nil && size > len(b.buffer) && b.reserve(size) {
+		larger := b.buffer[:min(size, cap(b.buffer))]
+		if len(larger) < size {
+			larger = make([]byte, size)
+			copy(larger, b.buffer)
+		}
 		b.buffer = larger
 		return nil
 	}
@@ -179,7 +210,8 @@ func (b *spool) Release() {
 	if b.file != nil {
 		_ = b.file.Close()
 	}
-	b.file, b.size = nil, 0
+	b.owner.held.Add(-b.reserved)
+	b.file, b.size, b.reserved = nil, 0, 0
 	if cap(b.buffer) > pooledBuffer {
 		b.buffer = nil
 	}

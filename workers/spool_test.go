@@ -156,3 +156,34 @@ func TestSpool_SmallBodiesAllocateNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// TestSpool_ShareTheTotal: bodies beyond limits.body_memory_total go to files, and what is released can be used again.
+func TestSpool_ShareTheTotal(t *testing.T) {
+	s := newSpooler(configs.Limits{BodyMemory: 1 << 20, BodyMemoryTotal: 500 << 10, TempDir: t.TempDir()}, noCounters{})
+	want := pattern(400 << 10)
+	receive := func() *spool {
+		b, err := s.receive(bodyRequest(iotest.HalfReader(bytes.NewReader(want)), int64(len(want))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(io.NewSectionReader(b, 0, b.Size()))
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("content differs: %d bytes, %v", len(got), err)
+		}
+		return b
+	}
+	first, second := receive(), receive()
+	if first.file != nil || second.file == nil {
+		t.Errorf("in a file: the first %v, the second %v; want only the second", first.file != nil, second.file != nil)
+	}
+	first.Release()
+	second.Release()
+	if held := s.held.Load(); held != 0 {
+		t.Errorf("%d bytes are held by nobody", held)
+	}
+	third := receive()
+	if third.file != nil {
+		t.Error("released memory is not used again")
+	}
+	third.Release()
+}
