@@ -49,6 +49,10 @@ func (q *Queue) scanWhileBusy() bool {
 				idle = -1
 				q.scanOnce(now)
 			}
+			if q.trim(trimsPerScan) {
+				idle = -1
+			}
+			q.forgetPeak()
 		}
 	}
 	q.scanning.Store(false)

@@ -79,6 +79,8 @@ type slot struct {
 	workerDone, frontDone bool
 	suspect               int // worker index + 1 that damaged the slot's words
 
+	large bool // since the last trim it carried much; guarded by being in use, or in the free stack by its lock
+
 	id             uint64
 	method, target []byte // for the Overdue record, bounded
 	watch          watch
@@ -205,6 +207,7 @@ func (s *slot) settle() Spool {
 	if !s.workerDone || !s.frontDone || s.refilling || s.step == stepIdle {
 		return nil
 	}
+	s.noteUse()
 	spool := s.spool
 	if s.file != nil {
 		s.file.Close()
