@@ -2,6 +2,7 @@ package workers
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"os/signal"
 	"strconv"
@@ -42,21 +43,35 @@ func (f *family) start() error {
 
 // shutdown kills and reaps what is left of our sessions, ends the reaper, and waits for both.
 func (f *family) shutdown() {
-	for range 3 { // a killed process hands its children to us
-		if !f.killStrays() {
-			break
-		}
-	}
+	f.mu.Lock()
+	ours := maps.Clone(f.sessions)
+	f.mu.Unlock()
+	f.endSessions(ours)
 	close(f.stop)
 	<-f.done
 }
 
-// killStrays ends the children of this process that belong to one of our sessions, and tells whether there were any.
-func (f *family) killStrays() bool {
+// endSessions kills and reaps what is left of sessions whose zygotes have gone, and forgets them.
+func (f *family) endSessions(sessions map[int]bool) {
+	for range 3 { // a killed process hands its children to us
+		if !f.killStrays(sessions) {
+			break
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for session := range sessions {
+		delete(f.sessions, session)
+	}
+}
+
+// killStrays ends the children of this process that belong to one of the sessions and that nobody waits for, and
+// tells whether there were any.
+func (f *family) killStrays(sessions map[int]bool) bool {
 	found := false
 	for _, c := range children() {
 		f.mu.Lock()
-		ours := f.sessions[c.session] && !f.known[c.pid]
+		ours := sessions[c.session] && !f.known[c.pid]
 		f.mu.Unlock()
 		if !ours {
 			continue

@@ -22,7 +22,7 @@ type generation struct {
 	queue      *link.Queue
 	supervisor *supervisor
 	launcher   *zygoteLauncher
-	processes  int
+	places     int // for requests, waiting or running
 }
 
 // newGeneration makes everything but processes.
@@ -34,10 +34,10 @@ func newGeneration(number uint64, c Config, d Deps, h *host) (*generation, error
 	threads := max(c.Workers.Threads, 1)
 	indexes := 2*processes + 2 // every worker may overlap its successor
 	mail := newMailbox()
-	g := &generation{number: number, processes: processes}
+	g := &generation{number: number, places: c.Workers.Queue + processes*threads}
 	var err error
 	g.queue, err = link.New(link.Options{
-		Slots:          c.Workers.Queue + processes*threads,
+		Slots:          g.places,
 		Workers:        indexes,
 		Threads:        threads,
 		MaxVars:        int(c.Limits.HeaderBlock) + headRoom,
@@ -78,7 +78,7 @@ func newZygoteLauncher(c Config, log *slog.Logger, h *host, q *link.Queue) (*zyg
 		return nil, err
 	}
 	l := &zygoteLauncher{
-		host: h, log: log, files: q, python: interpreter, env: environment(os.Environ(), c.App.Env, chdir),
+		host: h, log: log, files: q, sessions: map[int]bool{}, python: interpreter, env: environment(os.Environ(), c.App.Env, chdir),
 		settings: settings{
 			App: c.App.WSGI, Chdir: chdir, Preload: c.App.Preload, StackSignal: int(stackSignal),
 		},
@@ -131,8 +131,13 @@ func (g *generation) start(ctx context.Context) error {
 }
 
 // stop lets the requests in flight end, then the workers, both until ctx ends; then it kills. It blocks until every
-// process is gone.
-func (g *generation) stop(ctx context.Context) error {
+// process is gone. Requests that come meanwhile are served as long as others are; if replaced is true, or at the end,
+// they get link.ErrClosed.
+func (g *generation) stop(ctx context.Context, replaced bool) error {
+	if !replaced {
+		_ = g.queue.Drain(ctx)
+	}
+	g.queue.Close()
 	drained := g.queue.Drain(ctx)
 	deadline := time.Now().Add(exitGrace)
 	if limit, ok := ctx.Deadline(); ok && limit.Before(deadline) {
@@ -153,6 +158,7 @@ func (g *generation) end(deadline time.Time) error {
 	<-g.supervisor.done
 	ctx, cancel := context.WithTimeout(context.Background(), killWait)
 	defer cancel()
+	g.launcher.host.family.endSessions(g.launcher.sessions)
 	err := g.queue.Shutdown(ctx)
 	g.launcher.close()
 	return err

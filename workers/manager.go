@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"penknife/configs"
 	"penknife/gateway"
+	"penknife/workers/link"
 )
 
 // Config is the sections of the configuration that concern workers.
@@ -25,13 +28,21 @@ type Deps struct {
 }
 
 // Manager runs the application's workers and answers requests with them. Serve, Ready and Snapshot may be called
-// from any goroutine at any time; Start and Shutdown once each.
+// from any goroutine at any time; Start once, then Reload, one at a time, then Shutdown once.
 type Manager struct {
 	config  Config
 	deps    Deps
 	host    *host
 	spooler *spooler
 	current atomic.Pointer[generation] // nil before Start and after Shutdown
+	last    uint64                     // number of the latest generation, also of one that failed
+
+	patience context.Context // ends when replaced generations must go at once
+	hurry    context.CancelFunc
+	retiring sync.WaitGroup // one for each replaced generation
+
+	mu       sync.Mutex // guards replaced
+	replaced []*generation
 }
 
 var _ gateway.Handler = (*Manager)(nil)
@@ -47,7 +58,9 @@ func New(c Config, d Deps) (*Manager, error) {
 	if d.Counters == nil {
 		d.Counters = noCounters{}
 	}
-	return &Manager{config: c, deps: d, host: newHost(), spooler: newSpooler(c.Limits, d.Counters)}, nil
+	m := &Manager{config: c, deps: d, host: newHost(), spooler: newSpooler(c.Limits, d.Counters)}
+	m.patience, m.hurry = context.WithCancel(context.Background())
+	return m, nil
 }
 
 // Start makes this process the subreaper of its descendants, starts the first generation and blocks until all its
@@ -57,16 +70,22 @@ func (m *Manager) Start(ctx context.Context) error {
 	if err := m.host.family.start(); err != nil {
 		return &StartError{Kind: StartSystem, Reason: "this process cannot become a subreaper", Err: err}
 	}
-	g, err := newGeneration(1, m.config, m.deps, m.host)
-	if err == nil {
-		err = g.start(ctx)
-	}
+	g, err := m.startGeneration(ctx, m.config)
 	if err != nil {
 		m.host.shutdown()
 		return err
 	}
 	m.current.Store(g)
 	return nil
+}
+
+func (m *Manager) startGeneration(ctx context.Context, c Config) (*generation, error) {
+	m.last++
+	g, err := newGeneration(m.last, c, m.deps, m.host)
+	if err != nil {
+		return nil, err
+	}
+	return g, g.start(ctx)
 }
 
 // Serve receives the request's body and gives both to a worker. It blocks for the client, then for the application,
@@ -83,10 +102,29 @@ func (m *Manager) Serve(req *gateway.Request) (*gateway.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if body == nil { // not a nil *spool in an interface
-		return g.queue.Serve(req, nil)
+	return m.submit(req, body)
+}
+
+// submit gives the request to the present generation. One that was replaced since it was looked up does not take it.
+func (m *Manager) submit(req *gateway.Request, body *spool) (*gateway.Response, error) {
+	var whole link.Spool
+	if body != nil { // not a nil *spool in an interface
+		whole = body
 	}
-	return g.queue.Serve(req, body)
+	for tried := (*generation)(nil); ; {
+		g := m.current.Load()
+		if g == nil || g == tried {
+			if body != nil {
+				body.Release()
+			}
+			return nil, gateway.Errorf(gateway.KindUnavailable, "the server is stopping")
+		}
+		response, err := g.queue.Serve(req, whole)
+		if !errors.Is(err, link.ErrClosed) {
+			return response, err
+		}
+		tried = g
+	}
 }
 
 func crashLoop(retryAt time.Time) *gateway.Error {
@@ -103,16 +141,16 @@ func (m *Manager) Ready() bool {
 
 // Snapshot describes the workers. It does not block.
 func (m *Manager) Snapshot() Snapshot {
-	g := m.current.Load()
-	if g == nil {
-		return Snapshot{}
+	m.mu.Lock()
+	replaced := slices.Clone(m.replaced)
+	m.mu.Unlock()
+	var snapshot Snapshot
+	if g := m.current.Load(); g != nil {
+		snapshot = g.snapshot()
 	}
-	snapshot := g.supervisor.view.Load().snapshot
-	snapshot.Workers = append([]WorkerStatus(nil), snapshot.Workers...)
-	for i := range snapshot.Workers {
-		snapshot.Workers[i].Busy = g.queue.Busy(snapshot.Workers[i].Index)
+	for _, g := range replaced {
+		snapshot.Draining = append(snapshot.Draining, g.snapshot())
 	}
-	snapshot.InFlight = g.queue.InFlight()
 	return snapshot
 }
 
@@ -120,12 +158,16 @@ func (m *Manager) Snapshot() Snapshot {
 // until no process and no goroutine of the Manager is there. Requests that come meanwhile are still answered. The
 // error says that requests were cut, or is nil.
 func (m *Manager) Shutdown(ctx context.Context) error {
+	defer m.hurry()
 	g := m.current.Load()
 	if g == nil {
 		return nil
 	}
-	err := g.stop(ctx)
+	stopWatch := context.AfterFunc(ctx, m.hurry)
+	defer stopWatch()
+	err := g.stop(ctx, false)
 	m.current.Store(nil)
+	m.retiring.Wait()
 	m.host.shutdown()
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		m.deps.Log.Warn("requests were cut: the time for stopping was over", "error", err)

@@ -10,7 +10,9 @@ type Snapshot struct {
 	CrashLoop  bool      // replacements are being delayed
 	RetryAt    time.Time // when the next one may start; zero without a crash loop
 	InFlight   int       // requests waiting or being served
+	Places     int       // how many there can be
 	Workers    []WorkerStatus
+	Draining   []Snapshot // generations that were replaced and finish what they hold, oldest first
 }
 
 // WorkerStatus is one worker in a Snapshot.
@@ -20,7 +22,8 @@ type WorkerStatus struct {
 	State   State
 	Reason  RetireReason // why it must leave; zero while it may stay
 	Started time.Time
-	Busy    int // requests that it holds
+	Busy    int    // requests that it holds
+	Served  uint64 // requests that it has done
 }
 
 // Ready counts the workers that claim requests.

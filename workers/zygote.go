@@ -41,6 +41,8 @@ type zygoteLauncher struct {
 	// inherited are the zygote's descriptors 4 to 7: package, accelerator, queue memory, eventfd.
 	inherited [4]*os.File
 
+	sessions map[int]bool // of all zygotes of the generation
+
 	zygote *zygote // the latest; nil before the first
 }
 
@@ -90,6 +92,7 @@ func (l *zygoteLauncher) startZygote(number uint64) (pid int, err error) {
 		return 0, err
 	}
 	l.host.family.addSession(z.process.pid)
+	l.sessions[z.process.pid] = true
 	z.lifeline = ours[0]
 	z.output[0] = l.host.pump(ours[1], z.log.With("stream", "stdout"), z.tail)
 	z.output[1] = l.host.pump(ours[2], z.log.With("stream", "stderr"), z.tail)

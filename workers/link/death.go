@@ -7,7 +7,10 @@ import (
 )
 
 // WorkerStarting makes a worker index fit for a new process. Call it before that process may touch the memory.
-func (q *Queue) WorkerStarting(worker int) { q.ring.resetWorker(worker) }
+func (q *Queue) WorkerStarting(worker int) {
+	q.served[worker].Store(0)
+	q.ring.resetWorker(worker)
+}
 
 // StopWorker asks a worker to leave after the requests that it holds. It takes no new one, and its process exits.
 func (q *Queue) StopWorker(worker int) { q.ring.stopWorker(worker) }
@@ -32,8 +35,16 @@ func (q *Queue) WorkerDied(worker int, cause string) (lost int) {
 	return lost
 }
 
-// Busy is the number of requests that a worker holds.
+// Served is the number of requests that a worker has done, its present ones not counted.
+func (q *Queue) Served(worker int) uint64 { return q.served[worker].Load() }
+
+// Busy is the number of requests that a worker holds; 0 after Shutdown.
 func (q *Queue) Busy(worker int) (n int) {
+	q.lookMu.Lock()
+	defer q.lookMu.Unlock()
+	if q.unmapped {
+		return 0
+	}
 	for i := range q.slots {
 		s := &q.slots[i]
 		if _, _, state := splitState(s.state.Load()); state == stateClaimed && q.holds(worker, s) {

@@ -19,8 +19,9 @@ func (s *slot) advance() delivery {
 	if position != s.position || state < stateQueued || state > stateCancelled {
 		return s.damaged(lane, "the state word of a slot in use was overwritten")
 	}
-	if state == stateDone {
+	if state == stateDone && !s.workerDone {
 		s.workerDone = true
+		s.q.count(lane)
 	}
 	var d delivery
 	switch s.step {
@@ -34,6 +35,13 @@ func (s *slot) advance() delivery {
 		go s.refill() // ends when the window is full or the body is sent
 	}
 	return d.and(delivery{release: s.settle()})
+}
+
+// count adds a request to those that a lane's worker has done. The lane was read from the memory.
+func (q *Queue) count(lane int) {
+	if lane >= 0 && lane < q.mem.workers*q.mem.threads {
+		q.served[lane%q.mem.workers].Add(1)
+	}
 }
 
 func (s *slot) advanceWaiting(lane int) delivery {

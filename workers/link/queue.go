@@ -17,16 +17,22 @@ type Queue struct {
 	ring   *ring
 	events *eventBits
 	slots  []slot
+	served []atomic.Uint64 // requests that a worker index has done since WorkerStarting
 
 	freeMu  sync.Mutex
 	free    []int32         // stack: the slot used last is used next, so that few pages are touched
 	drained []chan struct{} // closed when every slot is free
+
+	entry entry
 
 	refusal  atomic.Pointer[gateway.Error] // nil: requests are taken
 	scanning atomic.Bool
 	scanKick chan struct{}
 	stopped  chan struct{}
 	wg       sync.WaitGroup
+
+	lookMu   sync.Mutex // guards unmapped, for those who look into the memory without being part of a request
+	unmapped bool
 }
 
 // New makes a queue: sealed shared memory and an eventfd. It starts nothing.
@@ -47,6 +53,7 @@ func New(o Options) (*Queue, error) {
 	q := &Queue{
 		opts: o, mem: mem, ring: newRing(mem), events: events,
 		slots: make([]slot, g.slots), free: make([]int32, 0, g.slots),
+		served: make([]atomic.Uint64, o.Workers), entry: newEntry(),
 		scanKick: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
 	for i := g.slots - 1; i >= 0; i-- {
@@ -82,9 +89,14 @@ func (q *Queue) Files() (memory, event *os.File) { return q.mem.file, q.events.e
 // Serve puts the request into the queue and waits for the head of its answer; with req.Later set it returns
 // gateway.ErrPending instead. body is the complete request body or nil; Serve owns it from now on. The response's
 // body must be closed. Errors are *gateway.Error: KindOverloaded, KindHeadTooLarge, KindQueueTimeout,
-// KindRequestTimeout, KindApp, KindWorkerDied, KindUnavailable, KindInternal.
+// KindRequestTimeout, KindApp, KindWorkerDied, KindUnavailable, KindInternal; but ErrClosed when the queue is closed,
+// and then body is still the caller's.
 func (q *Queue) Serve(req *gateway.Request, body Spool) (*gateway.Response, error) {
+	if !q.entry.enter() {
+		return nil, ErrClosed
+	}
 	s, err := q.submit(req, body)
+	q.entry.leave()
 	if err != nil {
 		if body != nil {
 			body.Release()
@@ -218,18 +230,22 @@ func (q *Queue) Drain(ctx context.Context) error {
 	}
 }
 
-// Shutdown ends what is left with KindUnavailable, stops the goroutines and releases the memory. Every worker
-// process must be gone. It waits for front ends to let go of their responses until ctx ends; if they have not, the
+// Shutdown closes the queue, ends what is left with KindUnavailable, stops the goroutines and releases the memory.
+// Every worker process must be gone. It waits for front ends to let go of their responses until ctx ends; if they have not, the
 // memory stays mapped, since their bodies point into it.
 func (q *Queue) Shutdown(ctx context.Context) error {
+	q.Close()
 	close(q.stopped)
 	for i := range q.slots {
-		q.slots[i].end(gateway.Errorf(gateway.KindUnavailable, "the server is stopping"))
+		q.slots[i].end(gateway.Errorf(gateway.KindUnavailable, "the workers were stopped"))
 	}
 	q.events.event.Close()
 	q.wg.Wait()
 	if err := q.Drain(ctx); err != nil {
 		return err
 	}
+	q.lookMu.Lock()
+	q.unmapped = true
+	q.lookMu.Unlock()
 	return q.mem.close()
 }

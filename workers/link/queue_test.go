@@ -135,6 +135,7 @@ func TestQueue_FullQueueRefuses(t *testing.T) {
 	h.cmd.Process.Kill()
 	h.cmd.Wait()
 	h.q.WorkerDied(0, "killed")
+	waitFor(t, "the first to be over", func() bool { return h.q.InFlight() == 1 }) // its slot still names worker 0
 	h.startWorker(0, 1)
 	waitFor(t, "the second to be claimed", func() bool { return h.q.Busy(0) == 1 })
 	h.cmd.Process.Kill()

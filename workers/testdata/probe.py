@@ -49,6 +49,13 @@ def application(environ, start_response):
         print("slow-begins")
         time.sleep(0.5)
         return answer(start_response, "slow")
+    if path == "/gate":
+        print("gate-reached")
+        with open(environ["QUERY_STRING"], "rb", buffering=0) as gate:
+            gate.read(1)
+        return answer(start_response, os.environ.get("COLOUR", ""))
+    if path == "/colour":
+        return answer(start_response, os.environ.get("COLOUR", ""))
     if path == "/hang":
         hang()
     if path == "/say":

@@ -1,0 +1,61 @@
+package workers
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// Reload starts a generation with new code and a new configuration, blocks until all its workers are ready, and lets
+// it serve from then on. The one before finishes what it holds, waiting requests included, in the background, for at
+// most the new Workers.GracePeriod. If the new generation does not get ready, or ctx ends before, it is gone when
+// Reload returns, and the present one has never noticed; the errors are those of Start.
+//
+// Of c.Limits only HeaderBlock is obeyed; the others stay what New was given. Reload must not be called before Start
+// has succeeded, nor at the same time as another Reload or Shutdown.
+func (m *Manager) Reload(ctx context.Context, c Config) error {
+	begin := time.Now()
+	g, err := m.startGeneration(ctx, c)
+	if err != nil {
+		return err
+	}
+	old := m.current.Swap(g)
+	m.deps.Log.Info("generation serves", "generation", g.number, "took", time.Since(begin))
+	m.retire(old, c.Workers.GracePeriod)
+	return nil
+}
+
+// retire ends a generation that was replaced.
+func (m *Manager) retire(g *generation, grace time.Duration) {
+	m.mu.Lock()
+	m.replaced = append(m.replaced, g)
+	m.mu.Unlock()
+	// Ends when g has, for which there is a time limit; Shutdown waits for it.
+	m.retiring.Go(func() {
+		begin := time.Now()
+		ctx, cancel := context.WithTimeout(m.patience, grace)
+		defer cancel()
+		err := g.stop(ctx, true)
+		m.mu.Lock()
+		m.replaced = slices.DeleteFunc(m.replaced, func(other *generation) bool { return other == g })
+		m.mu.Unlock()
+		if err != nil {
+			m.deps.Log.Warn("replaced generation stopped; its last requests were cut", "generation", g.number,
+				"took", time.Since(begin), "error", err)
+			return
+		}
+		m.deps.Log.Info("replaced generation stopped", "generation", g.number, "took", time.Since(begin))
+	})
+}
+
+// snapshot describes the generation.
+func (g *generation) snapshot() Snapshot {
+	snapshot := g.supervisor.view.Load().snapshot
+	snapshot.Workers = slices.Clone(snapshot.Workers)
+	for i := range snapshot.Workers {
+		w := &snapshot.Workers[i]
+		w.Busy, w.Served = g.queue.Busy(w.Index), g.queue.Served(w.Index)
+	}
+	snapshot.InFlight, snapshot.Places = g.queue.InFlight(), g.places
+	return snapshot
+}
