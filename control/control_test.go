@@ -1,0 +1,143 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fixture is a server with a client for it.
+type fixture struct {
+	*Client
+	server *Server
+	path   string
+	stops  chan bool
+}
+
+func newFixture(t *testing.T, change func(*Server)) *fixture {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{path: filepath.Join(dir, "control"), stops: make(chan bool, 2)}
+	f.server = New(Deps{
+		Status: func() Status {
+			return Status{Version: "1.2.3", PID: 7, Current: Generation{Number: 4, Workers: []Worker{{PID: 8, Requests: 9}}}}
+		},
+		Reload: func(context.Context) Reloaded {
+			return Reloaded{Generation: 5, Failure: &Failure{Fault: FaultApp, Reason: "why", Traceback: "Traceback\n  line"}}
+		},
+		Stop: func(fast bool) { f.stops <- fast },
+		Log:  slog.New(slog.DiscardHandler),
+	})
+	if change != nil {
+		change(f.server)
+	}
+	listener, err := net.Listen("unix", f.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.server.Start(listener)
+	f.Client = NewClient(f.path)
+	t.Cleanup(func() {
+		if err := f.server.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+		_ = os.RemoveAll(dir)
+	})
+	return f
+}
+
+func TestClientAndServerUnderstandEachOther(t *testing.T) {
+	f := newFixture(t, nil)
+	status, err := f.Status(t.Context())
+	if err != nil || status.Version != "1.2.3" || status.Current.Number != 4 || status.Current.Workers[0].Requests != 9 {
+		t.Errorf("%+v, %v", status, err)
+	}
+	reloaded, err := f.Reload(t.Context())
+	if err != nil || reloaded.Generation != 5 || *reloaded.Failure != (Failure{FaultApp, "why", "Traceback\n  line"}) {
+		t.Errorf("%+v, %v", reloaded, err)
+	}
+	for _, fast := range []bool{false, true} {
+		// The process that listens is this one, which does not end.
+		ctx, cancel := context.WithCancel(t.Context())
+		result := make(chan error, 1)
+		go func() { result <- f.Stop(ctx, fast) }() // ended by cancel
+		if got := <-f.stops; got != fast {
+			t.Errorf("fast is %v", got)
+		}
+		select {
+		case err := <-result:
+			t.Errorf("stop returned while the process lives: %v", err)
+		default:
+		}
+		cancel()
+		if err := <-result; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	}
+}
+
+func TestPeersAreAskedForTheirUser(t *testing.T) {
+	own := uint32(1000)
+	for _, test := range []struct {
+		peer    Credentials
+		err     error
+		allowed bool
+	}{
+		{Credentials{UID: own}, nil, true}, {Credentials{UID: 0}, nil, true}, {Credentials{UID: 1001}, nil, false},
+		{Credentials{UID: own}, errNoCredentials, false},
+	} {
+		f := newFixture(t, func(s *Server) {
+			s.own = own
+			s.peer = func(net.Conn) (Credentials, error) { return test.peer, test.err }
+		})
+		_, err := f.Status(t.Context())
+		if (err == nil) != test.allowed || err != nil && !strings.Contains(err.Error(), "403") {
+			t.Errorf("%+v: %v", test, err)
+		}
+	}
+}
+
+func TestPeerOf(t *testing.T) {
+	f := newFixture(t, nil)
+	conn, err := net.Dial("unix", f.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	peer, err := PeerOf(conn)
+	if err != nil || peer.PID != os.Getpid() || peer.UID != uint32(os.Geteuid()) {
+		t.Errorf("%+v, %v", peer, err)
+	}
+	a, b := net.Pipe()
+	_, _ = a.Close(), b.Close()
+	if _, err := PeerOf(a); !errors.Is(err, errNoCredentials) {
+		t.Errorf("a pipe: %v", err)
+	}
+}
+
+func TestNobodyAndNonsense(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "none")
+	if _, err := NewClient(missing).Status(t.Context()); !errors.Is(err, ErrNobody) || !strings.Contains(err.Error(), missing) ||
+		strings.Contains(err.Error(), "http://") {
+		t.Errorf("%v", err)
+	}
+	f := newFixture(t, nil)
+	if err := f.call(t.Context(), "GET", "/reload", &struct{}{}); err == nil || !strings.Contains(err.Error(), "405") {
+		t.Errorf("GET /reload: %v", err)
+	}
+	if err := f.call(t.Context(), "GET", "/other", &struct{}{}); err == nil || !strings.Contains(err.Error(), "404") {
+		t.Errorf("GET /other: %v", err)
+	}
+}

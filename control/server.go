@@ -1,0 +1,117 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+const (
+	headerTimeout = 10 * time.Second
+	headerLimit   = 16 << 10
+)
+
+// Deps is what the socket can ask for.
+type Deps struct {
+	// Status must not block.
+	Status func() Status
+	// Reload blocks until it is over, or until ctx ends; the reload then goes on.
+	Reload func(ctx context.Context) Reloaded
+	// Stop begins the end of the server and returns at once; fast waits for no request.
+	Stop func(fast bool)
+	Log  *slog.Logger
+}
+
+// Server answers on one listener. Start and Shutdown may be called once each.
+type Server struct {
+	http http.Server
+	deps Deps
+	own  uint32                              // user that may speak, beside root
+	peer func(net.Conn) (Credentials, error) // PeerOf, but for tests
+	done chan struct{}                       // closed when the accept loop has ended
+}
+
+// New makes a server that does nothing yet.
+func New(deps Deps) *Server {
+	s := &Server{deps: deps, own: uint32(os.Geteuid()), peer: PeerOf, done: make(chan struct{})}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, deps.Status()) })
+	mux.HandleFunc("POST /reload", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, http.StatusOK, deps.Reload(r.Context()))
+	})
+	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, r *http.Request) {
+		deps.Stop(r.URL.Query().Get("fast") == "true")
+		answer(w, http.StatusAccepted, struct{}{})
+	})
+	s.http = http.Server{
+		Handler:           s.guard(mux),
+		ReadHeaderTimeout: headerTimeout, // and none for the rest: a reload takes its time
+		MaxHeaderBytes:    headerLimit,
+		ConnContext:       s.remember,
+		ErrorLog:          slog.NewLogLogger(deps.Log.Handler(), slog.LevelDebug),
+	}
+	return s
+}
+
+// peerKey is where a connection's context has who is at its other end.
+type peerKey struct{}
+
+func (s *Server) remember(ctx context.Context, conn net.Conn) context.Context {
+	peer, err := s.peer(conn)
+	if err != nil {
+		s.deps.Log.Warn("control: a peer without credentials", "error", err)
+		return ctx
+	}
+	return context.WithValue(ctx, peerKey{}, peer)
+}
+
+// guard refuses whoever is neither root nor the user that we run as.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		peer, known := r.Context().Value(peerKey{}).(Credentials)
+		if !known || peer.UID != s.own && peer.UID != 0 {
+			s.deps.Log.Warn("control: refused", "uid", peer.UID, "pid", peer.PID, "path", r.URL.Path)
+			http.Error(w, "only root and the user that penknife runs as may use this socket", http.StatusForbidden)
+			return
+		}
+		if r.Method != http.MethodGet {
+			s.deps.Log.Info("control", "command", r.URL.RequestURI(), "uid", peer.UID, "pid", peer.PID)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func answer(w http.ResponseWriter, status int, document any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	_ = encoder.Encode(document) // a client that left needs no answer
+}
+
+// Start serves on the listener, which it takes over, and returns at once.
+func (s *Server) Start(listener net.Listener) {
+	// The accept loop is stopped by Shutdown, which waits for done.
+	go func() {
+		defer close(s.done)
+		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.deps.Log.Error("control socket ended", "error", err)
+		}
+	}()
+}
+
+// Shutdown closes the listener, lets answers that are under way finish until ctx ends, then cuts them. It returns
+// when the accept loop is over.
+func (s *Server) Shutdown(ctx context.Context) error {
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, s.http.Close())
+	}
+	<-s.done
+	return err
+}

@@ -1,0 +1,80 @@
+package control
+
+import "time"
+
+// Status is the answer to GET /status.
+type Status struct {
+	Version     string       `json:"version"`
+	PID         int          `json:"pid"`
+	State       string       `json:"state"` // starting, running or stopping
+	Started     time.Time    `json:"started"`
+	Uptime      float64      `json:"uptime_seconds"`
+	Config      string       `json:"config,omitempty"` // the file, as it was named
+	Application string       `json:"application"`
+	Listeners   []Listener   `json:"listeners"`
+	Connections int64        `json:"connections"` // of clients, open
+	Current     Generation   `json:"current"`
+	Draining    []Generation `json:"draining,omitempty"` // replaced ones that finish what they hold, oldest first
+	Reloads     Reloads      `json:"reloads"`
+}
+
+// Listener is one open socket.
+type Listener struct {
+	Protocol string `json:"protocol"` // http, uwsgi, admin or control
+	Address  string `json:"address"`
+}
+
+// Generation is workers that belong together, and their queue.
+type Generation struct {
+	Number    uint64     `json:"number"`           // 0 before the first one is ready
+	Python    string     `json:"python,omitempty"` // version of the interpreter
+	ZygotePID int        `json:"zygote_pid,omitempty"`
+	CrashLoop bool       `json:"crash_loop"`         // its processes keep dying, and replacements are delayed
+	RetryAt   *time.Time `json:"retry_at,omitempty"` // when the next one may start
+	InFlight  int        `json:"in_flight"`          // requests that wait or run
+	Places    int        `json:"places"`             // how many there can be
+	Workers   []Worker   `json:"workers"`
+}
+
+// Worker is one process.
+type Worker struct {
+	Index    int       `json:"index"`
+	PID      int       `json:"pid"`
+	State    string    `json:"state"`            // starting, ready, draining or stopping
+	Reason   string    `json:"reason,omitempty"` // why it must leave
+	Started  time.Time `json:"started"`
+	Uptime   float64   `json:"uptime_seconds"`
+	Busy     int       `json:"busy"`     // requests that it holds
+	Requests uint64    `json:"requests"` // requests that it has done
+}
+
+// Reloads is what became of reloads since the start.
+type Reloads struct {
+	Succeeded int       `json:"succeeded"`
+	Failed    int       `json:"failed"`
+	Last      *Reloaded `json:"last,omitempty"`
+}
+
+// Reloaded is the answer to POST /reload, given when the new generation serves or was given up.
+type Reloaded struct {
+	At         time.Time `json:"at"`
+	Took       float64   `json:"took_seconds"`
+	Generation uint64    `json:"generation"` // that serves now
+	// NeedsRestart lists keys whose new values were not taken over, since only a restart can.
+	NeedsRestart []string `json:"needs_restart,omitempty"`
+	Failure      *Failure `json:"failure,omitempty"` // nil: it succeeded
+}
+
+// Whose fault a failed reload is.
+const (
+	FaultConfig = "config" // the configuration, or the interpreter that it names
+	FaultApp    = "app"    // the application
+	FaultOther  = "other"
+)
+
+// Failure is why a reload changed nothing.
+type Failure struct {
+	Fault     string `json:"fault"`
+	Reason    string `json:"reason"`              // for people; one line for each problem
+	Traceback string `json:"traceback,omitempty"` // the application's
+}
