@@ -155,7 +155,8 @@ func appendWithoutLength(dst, fields []byte) []byte {
 func (c *conn) appendFraming(dst []byte, how framing, length int64, facts fieldFacts) []byte {
 	// A HEAD answer says what GET would have said. Length 0 there is mostly an application that sent no body on
 	// purpose, so it is no reason to announce one of 0 bytes.
-	isHead := how == framingNone && length > 0 && c.status != 304 && string(c.req.Method) == "HEAD"
+	isHead := how == framingNone && length > 0 && c.status >= 200 && c.status != 204 && c.status != 304 &&
+		string(c.req.Method) == "HEAD"
 	switch {
 	case (how == framingLength || isHead) && !facts.length:
 		dst = append(dst, "Content-Length: "...)

@@ -99,6 +99,7 @@ func TestFraming(t *testing.T) {
 		{"304 without body", "GET", request11, status(304, "ETag: x\r\n"), "ETag: x", ""},
 		{"304 with the length of the 200", "GET", request11, status(304, "Content-Length: 99\r\n"), "Content-Length: 99", ""},
 		{"304 to HEAD", "HEAD", request11, func() *gateway.Response { r := streamed(5, &pieces{nil, io.EOF}); r.Status = 304; return r }, "", ""},
+		{"204 to HEAD", "HEAD", request11, func() *gateway.Response { r := whole(204, "", "abc"); return r }, "", ""},
 		{"empty stream", "GET", request11, func() *gateway.Response { return streamed(-1, &pieces{nil, io.EOF}) }, "Transfer-Encoding: chunked", "0\r\n\r\n"},
 		{"empty stream to 1.0", "GET", request10, func() *gateway.Response { return streamed(-1, &pieces{nil, io.EOF}) }, "Connection: close", ""},
 	} {
