@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -186,4 +187,28 @@ func TestWithoutPreload(t *testing.T) {
 		return nil
 	})
 	eachFront(t, s, func(t *testing.T, c testkit.Client) { expectBody(t, c.Do(t, testkit.Call{}), "served") })
+}
+
+// TestListThatChangesWhileItIsSent: another thread may take the blocks away that a worker is sending. The answer is then
+// short, and the worker lives.
+func TestListThatChangesWhileItIsSent(t *testing.T) {
+	s := serve(t, "nasty:application", testkit.Options{Processes: 1, Threads: 2})
+	eachFront(t, s, func(t *testing.T, c testkit.Client) {
+		pid := c.Get(t, "/").Header.Get("X-Pid")
+		exchange, err := c.Send(testkit.Call{Target: "/shared-list"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer exchange.Close()
+		if _, err := exchange.ReceiveHead(); err != nil {
+			t.Fatal(err)
+		}
+		c.Get(t, "/empty-list")
+		if n, err := io.Copy(io.Discard, exchange.Reader); n < 1<<20 {
+			t.Errorf("%d bytes, %v", n, err)
+		}
+		if now := c.Get(t, "/").Header.Get("X-Pid"); now != pid {
+			t.Errorf("worker %s was replaced by %s", pid, now)
+		}
+	})
 }

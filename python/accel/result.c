@@ -36,6 +36,18 @@ static int send_block(pk_request *r, PyObject *item, bool flush) {
 
 typedef PyObject *(*item_getter)(PyObject *, Py_ssize_t);
 
+/* A list may be changed by another thread while we wait for room, so each block is ours while it is sent. */
+static int send_item(pk_request *r, PyObject *blocks, item_getter get, Py_ssize_t i) {
+    PyObject *item = get(blocks, i);
+    if (item == NULL) {
+        return -1;
+    }
+    Py_INCREF(item);
+    int more = send_block(r, item, false);
+    Py_DECREF(item);
+    return more;
+}
+
 /* All blocks are there, so their sum is the length, and one event is enough. */
 static int send_sequence(pk_request *r, PyObject *blocks, item_getter get, Py_ssize_t n) {
     uint64_t total = 0;
@@ -51,7 +63,7 @@ static int send_sequence(pk_request *r, PyObject *blocks, item_getter get, Py_ss
         r->declared = (int64_t)total;
     }
     for (Py_ssize_t i = 0; i < n; i++) {
-        int more = send_block(r, get(blocks, i), false);
+        int more = send_item(r, blocks, get, i);
         if (more <= 0) {
             return more;
         }

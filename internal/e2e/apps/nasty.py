@@ -11,6 +11,7 @@ if os.environ.get("THREAD_AT_IMPORT"):
     threading.Thread(target=threading.Event().wait, daemon=True).start()
 
 print("said at import", flush=True)
+SHARED = []
 
 
 def application(environ, start_response):
@@ -36,6 +37,12 @@ def application(environ, start_response):
         sys.stdout.write("x" * 3000000)
         sys.stdout.write("\nafter the long line\n")
         sys.stdout.flush()
+    if path == "/shared-list":
+        SHARED[:] = [os.urandom(1) * (8 << 20) for _ in range(4)]
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return SHARED
+    if path == "/empty-list":
+        SHARED.clear()
     if path == "/wait":
         wait_at(query["gate"][0])
     start_response("200 OK", [("Content-Type", "text/plain"), ("X-Pid", str(os.getpid()))])
