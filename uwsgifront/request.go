@@ -75,18 +75,28 @@ func (c *conn) view(found *cgi, key, value []byte) {
 
 // scheme is chosen as the worker chooses wsgi.url_scheme.
 func (f *cgi) scheme() []byte {
-	if len(f.uwsgiScheme) > 0 {
-		return f.uwsgiScheme
+	if named := schemeOf(f.uwsgiScheme); named != nil {
+		return named
 	}
 	for _, yes := range [...]string{"on", "1", "true", "yes"} {
 		if len(f.https) == len(yes) && bytes.EqualFold(f.https, []byte(yes)) {
 			return schemeHTTPS
 		}
 	}
-	if len(f.requestScheme) > 0 {
-		return f.requestScheme
+	if named := schemeOf(f.requestScheme); named != nil {
+		return named
 	}
 	return schemeHTTP
+}
+
+// schemeOf gives nil for what is neither http nor https.
+func schemeOf(value []byte) []byte {
+	for _, scheme := range [...][]byte{schemeHTTP, schemeHTTPS} {
+		if bytes.EqualFold(value, scheme) {
+			return scheme
+		}
+	}
+	return nil
 }
 
 // setPath joins SCRIPT_NAME and PATH_INFO. With modifier1 30 PATH_INFO holds both, and the block gets one more variable

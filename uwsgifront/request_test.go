@@ -62,6 +62,7 @@ func TestScheme(t *testing.T) {
 		{"HTTPS=True", "https"}, {"HTTPS=yes", "https"}, {"HTTPS=off", "http"}, {"HTTPS=", "http"},
 		{"HTTPS=on REQUEST_SCHEME=http", "https"}, {"UWSGI_SCHEME=http HTTPS=on", "http"},
 		{"UWSGI_SCHEME= HTTPS=off REQUEST_SCHEME=https", "https"}, {"HTTP_X_FORWARDED_PROTO=https", "http"},
+		{"REQUEST_SCHEME=HTTPS", "https"}, {"REQUEST_SCHEME=gopher", "http"}, {"UWSGI_SCHEME=x REQUEST_SCHEME=https", "https"},
 	} {
 		got, r := parsed(t, get(strings.Fields(c.vars)...))
 		if r != nil || string(got.req.Scheme) != c.want {

@@ -128,9 +128,11 @@ func checkOtherVariables(t *testing.T, s *testkit.Server) {
 	if _, there := environ["HTTPS"]; there {
 		t.Error("HTTPS is set without TLS")
 	}
-	secure := environOf(t, testkit.UwsgiClient(s.Uwsgi), testkit.Call{Vars: []string{"HTTPS=on", "REQUEST_SCHEME=https"}})
-	if secure["HTTPS"] != "on" || secure["wsgi.url_scheme"] != "https" {
-		t.Errorf("HTTPS %q, wsgi.url_scheme %q", secure["HTTPS"], secure["wsgi.url_scheme"])
+	for _, vars := range [][]string{{"HTTPS=on", "REQUEST_SCHEME=https"}, {"HTTPS=ON"}, {"HTTPS=", "REQUEST_SCHEME=HTTPS"}} {
+		secure := environOf(t, testkit.UwsgiClient(s.Uwsgi), testkit.Call{Vars: vars})
+		if "HTTPS="+secure["HTTPS"] != vars[0] || secure["wsgi.url_scheme"] != "https" {
+			t.Errorf("%q: HTTPS %q, wsgi.url_scheme %q", vars, secure["HTTPS"], secure["wsgi.url_scheme"])
+		}
 	}
 }
 
@@ -172,9 +174,9 @@ func checkOwnKeys(t *testing.T, s *testkit.Server) {
 				t.Errorf("environ has %q", name)
 			}
 		}
-		environ := environOf(t, c, testkit.Call{Headers: []string{"wsgi.input: forged"}, Vars: []string{"wsgi.errors=forged"}})
-		if environ["wsgi.input"] == "forged" || environ["wsgi.errors"] == "forged" {
-			t.Error("a client sets wsgi keys")
+		environ := environOf(t, c, testkit.Call{Headers: []string{"wsgi.input: forged"}, Vars: []string{"wsgi.errors=forged", "penknife.worker=forged"}})
+		if environ["wsgi.input"] == "forged" || environ["wsgi.errors"] == "forged" || environ["penknife.worker"] == "forged" {
+			t.Error("a client sets the server's keys")
 		}
 	})
 }

@@ -5,6 +5,7 @@
 #include "accel.h"
 
 #include <string.h>
+#include <strings.h>
 
 enum key_kind { KEY_PLAIN = 1, KEY_DROPPED, KEY_HTTPS, KEY_REQUEST_SCHEME, KEY_UWSGI_SCHEME, KEY_METHOD };
 
@@ -41,11 +42,11 @@ static bool is(const uint8_t *name, size_t size, const char *text) {
 
 /* HTTP_CONTENT_* are twins of CONTENT_* that wsgiref.validate refuses, HTTP_PROXY is CVE-2016-5385,
  * HTTP_TRANSFER_ENCODING names a coding that is already taken off (nginx passes it on; Bottle would take it off again),
- * and the names with dots are the server's. */
+ * and wsgi. and penknife. begin the server's own names. */
 static enum key_kind kind_of(const uint8_t *name, size_t size) {
     if (is(name, size, "HTTP_PROXY") || is(name, size, "HTTP_CONTENT_LENGTH") || is(name, size, "HTTP_CONTENT_TYPE") ||
         is(name, size, "HTTP_TRANSFER_ENCODING") ||
-        (size >= 5 && memcmp(name, "wsgi.", 5) == 0)) {
+        (size >= 5 && memcmp(name, "wsgi.", 5) == 0) || (size >= 9 && memcmp(name, "penknife.", 9) == 0)) {
         return KEY_DROPPED;
     }
     if (is(name, size, "HTTPS")) {
@@ -112,31 +113,47 @@ static PyObject *value_of(entry *e, const uint8_t *value, size_t size) {
     return text;
 }
 
+/* What the variables say about the scheme: the last of each name counts, and of the names the first that says something. */
+enum { SAYS_UWSGI_SCHEME, SAYS_HTTPS, SAYS_REQUEST_SCHEME, SAYS_COUNT };
+
 typedef struct {
-    int rank; /* of the best source seen: UWSGI_SCHEME 3, HTTPS 2, REQUEST_SCHEME 1 */
-    bool secure;
+    bool said[SAYS_COUNT], secure[SAYS_COUNT];
 } scheme;
 
-static void note_scheme(scheme *s, int rank, bool secure) {
-    if (rank > s->rank) {
-        s->rank = rank;
-        s->secure = secure;
+static bool is_secure(const scheme *s) {
+    for (int i = 0; i < SAYS_COUNT; i++) {
+        if (s->said[i]) {
+            return s->secure[i];
+        }
     }
+    return false;
+}
+
+static bool is_word(const uint8_t *value, size_t size, const char *text) {
+    return strlen(text) == size && strncasecmp((const char *)value, text, size) == 0;
+}
+
+static void note_scheme(scheme *s, int name, const uint8_t *value, size_t size) {
+    s->secure[name] = is_word(value, size, "https");
+    s->said[name] = s->secure[name] || is_word(value, size, "http");
+}
+
+static void note_https(scheme *s, const uint8_t *value, size_t size) {
+    bool yes = is_word(value, size, "on") || is_word(value, size, "1") || is_word(value, size, "true") ||
+               is_word(value, size, "yes");
+    s->said[SAYS_HTTPS] = s->secure[SAYS_HTTPS] = yes; /* "off" leaves it to REQUEST_SCHEME */
 }
 
 static void note(pk_request *r, scheme *s, const entry *e, const uint8_t *value, size_t size) {
-    bool names_scheme = is(value, size, "https") || is(value, size, "http");
     switch (e->kind) {
     case KEY_HTTPS:
-        if (is(value, size, "on") || is(value, size, "1") || is(value, size, "true") || is(value, size, "yes")) {
-            note_scheme(s, 2, true);
-        }
+        note_https(s, value, size);
         break;
     case KEY_REQUEST_SCHEME:
+        note_scheme(s, SAYS_REQUEST_SCHEME, value, size);
+        break;
     case KEY_UWSGI_SCHEME:
-        if (names_scheme) {
-            note_scheme(s, e->kind == KEY_UWSGI_SCHEME ? 3 : 1, size == 5);
-        }
+        note_scheme(s, SAYS_UWSGI_SCHEME, value, size);
         break;
     case KEY_METHOD:
         r->head_request = is(value, size, "HEAD");
@@ -217,7 +234,7 @@ PyObject *pk_environ_new(pk_request *r, PyObject *input) {
     scheme s = {0};
     PyObject *id = PyLong_FromUnsignedLongLong(r->id);
     if (id == NULL || add_all(r, environ, &s) != 0 || PyDict_SetItem(environ, key_input, input) != 0 ||
-        PyDict_SetItem(environ, key_scheme, s.secure ? https : http) != 0 ||
+        PyDict_SetItem(environ, key_scheme, is_secure(&s) ? https : http) != 0 ||
         PyDict_SetItem(environ, key_request_id, id) != 0) {
         Py_CLEAR(environ);
     }
