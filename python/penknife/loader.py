@@ -86,6 +86,8 @@ def _no_module(wanted: str, missing: str, chdir: str) -> str:
         text += f" (of {wanted!r})"
     text += f"; looked in {chdir} and on sys.path"
     parent, _dot, leaf = missing.rpartition(".")
+    if hasattr(sys.modules.get(parent), leaf):
+        return text + f". Did you mean {parent}:{leaf}?"
     directory = os.path.join(chdir, *parent.split(".")) if parent else chdir
     near = _close(leaf, _modules_in(directory), n=1)
     if near:
@@ -167,7 +169,10 @@ def _near(wanted: str, owner: object) -> str:
 
 
 def _describe(value: object) -> str:
-    return "None" if value is None else f"a {type(value).__name__}"
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
 def _check(label: str, app: Any, spec: Spec) -> None:
@@ -178,8 +183,10 @@ def _check(label: str, app: Any, spec: Spec) -> None:
     is_async = code is not None and bool(code.co_flags & CO_COROUTINE)
     if is_async:
         raise LoadError(f"{label} is an ASGI application (its call is async); penknife runs WSGI applications")
-    if code is None or not own or _accepts(app, code, 2) or not _accepts(app, code, 0):
+    if code is None or not own or _accepts(app, code, 2):
         return
+    if not _accepts(app, code, 0):
+        raise LoadError(f"{label} cannot be called with two arguments, as a WSGI application is (environ, start_response)")
     hint = "" if spec.call else f"; if it makes the application, write {label}()"
     raise LoadError(f"{label} takes no arguments, a WSGI application is called with two{hint}")
 

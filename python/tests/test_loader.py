@@ -130,12 +130,22 @@ class Explains(Case):
 
     def test_not_callable(self):
         self.write("pk_value.py", "application = 5\ndef make():\n    pass\n")
-        self.assertIn("pk_value:application is not callable: it is a int", self.complaint("pk_value"))
+        self.assertIn("pk_value:application is not callable: it is an int", self.complaint("pk_value"))
         self.assertIn("pk_value:make() is not callable: it is None", self.complaint("pk_value:make()"))
 
     def test_factory_without_parentheses(self):
         self.write("pk_make.py", "def create_app():\n    return None\n")
         self.assertIn("write pk_make:create_app()", self.complaint("pk_make:create_app"))
+
+    def test_wrong_number_of_arguments(self):
+        self.write("pk_args.py", "def one(request):\n    pass\ndef keyword(e, s, *, k):\n    pass\ndef good(e, s, *a, k=1):\n    pass\n")
+        for name in ("one", "keyword"):
+            self.assertIn("cannot be called with two arguments", self.complaint("pk_args:" + name))
+        self.assertTrue(self.load("pk_args:good"))
+
+    def test_dot_instead_of_colon(self):
+        self.write("pk_dot.py", APP % "x")
+        self.assertIn("Did you mean pk_dot:application?", self.complaint("pk_dot.application"))
 
     def test_asgi(self):
         self.write("pk_asgi.py", "async def app(scope, receive, send):\n    pass\n")
