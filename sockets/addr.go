@@ -90,5 +90,15 @@ func (a Addr) IsLoopback() bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
+// family is Network, narrowed where package net would listen on more than was asked for: 0.0.0.0 is every IPv4 address,
+// and net would take every IPv6 address too. [::] stays both, as Linux has it.
+func (a Addr) family() string {
+	host, _, _ := net.SplitHostPort(a.Address)
+	if a.Network == networkTCP && host == "0.0.0.0" {
+		return "tcp4"
+	}
+	return a.Network
+}
+
 // hasFile tells whether the address is a name in the file system.
 func (a Addr) hasFile() bool { return a.IsUnix() && !strings.HasPrefix(a.Address, "@") }

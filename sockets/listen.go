@@ -50,7 +50,7 @@ func Listen(ctx context.Context, addr Addr, permissions Permissions) (*Listener,
 	if addr.hasFile() {
 		config.Control = closedToAll
 	}
-	plain, err := config.Listen(ctx, addr.Network, addr.Address)
+	plain, err := config.Listen(ctx, addr.family(), addr.Address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}

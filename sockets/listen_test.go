@@ -57,6 +57,24 @@ func TestListenEverywhere(t *testing.T) {
 	}
 }
 
+func TestUnspecifiedAddresses(t *testing.T) {
+	for text, want := range map[string]map[string]bool{
+		"0.0.0.0:0": {"127.0.0.1": true, "::1": false}, "[::]:0": {"127.0.0.1": true, "::1": true},
+	} {
+		listener := listen(t, text, keep)
+		_, port, _ := net.SplitHostPort(listener.Addr().String())
+		for host, reachable := range want {
+			conn, err := net.Dial("tcp", net.JoinHostPort(host, port))
+			if (err == nil) != reachable {
+				t.Errorf("%s by %s: %v", text, host, err)
+			}
+			if err == nil {
+				conn.Close()
+			}
+		}
+	}
+}
+
 func TestSocketFileModeAndRemoval(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	for mode, want := range map[uint32]fs.FileMode{0: 0o660, 0o600: 0o600, 0o666: 0o666} {
