@@ -22,9 +22,11 @@ type Queue struct {
 	freeMu  sync.Mutex
 	free    []int32         // stack: the slot used last is used next, so that few pages are touched
 	drained []chan struct{} // closed when every slot is free
+	peak    int             // most slots that were in use at once since the last scan
 
 	entry entry
 
+	spin     spinner
 	refusal  atomic.Pointer[gateway.Error] // nil: requests are taken
 	scanning atomic.Bool
 	scanKick chan struct{}
@@ -41,7 +43,7 @@ func New(o Options) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	mem, err := newMemory(g, spinLimit(o.Spin))
+	mem, err := newMemory(g, laneSpin(o.Spin))
 	if err != nil {
 		return nil, err
 	}
@@ -66,8 +68,8 @@ func New(o Options) (*Queue, error) {
 	return q, nil
 }
 
-// spinLimit turns spinning off on one CPU, where it only delays the peer that is waited for.
-func spinLimit(asked int) int {
+// laneSpin turns spinning off on one CPU, where it only delays the peer that is waited for.
+func laneSpin(asked int) int {
 	switch {
 	case asked < 0 || runtime.NumCPU() == 1:
 		return 0
@@ -134,6 +136,7 @@ func (q *Queue) submit(req *gateway.Request, body Spool) (*slot, error) {
 		return nil, err
 	}
 	q.ring.wakeOne()
+	q.lookFor(s)
 	if !q.scanning.Load() {
 		q.startScan()
 	}
@@ -170,7 +173,10 @@ func (q *Queue) takeFree() *slot {
 	}
 	index := q.free[last]
 	q.free = q.free[:last]
-	return &q.slots[index]
+	q.peak = max(q.peak, len(q.slots)-last)
+	s := &q.slots[index]
+	s.alone = q.peak == 1
+	return s
 }
 
 func (q *Queue) putFree(s *slot) {

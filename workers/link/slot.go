@@ -79,6 +79,7 @@ type slot struct {
 	workerDone, frontDone bool
 	suspect               int // worker index + 1 that damaged the slot's words
 
+	alone bool // no other request was in flight lately
 	large bool // since the last trim it carried much; guarded by being in use, or in the free stack by its lock
 
 	id             uint64
