@@ -4,13 +4,15 @@ import "time"
 
 // Config is everything that can be set. A package takes its own section by value, never the whole.
 type Config struct {
-	App     App     `yaml:"app"`
-	HTTP    []HTTP  `yaml:"http"`
-	Uwsgi   []Uwsgi `yaml:"uwsgi"`
-	Limits  Limits  `yaml:"limits"`
-	Workers Workers `yaml:"workers"`
-	Admin   Admin   `yaml:"admin"`
-	Log     Log     `yaml:"log"`
+	App     App      `yaml:"app"`
+	HTTP    []HTTP   `yaml:"http"`
+	Uwsgi   []Uwsgi  `yaml:"uwsgi"`
+	Limits  Limits   `yaml:"limits"`
+	Workers Workers  `yaml:"workers"`
+	Static  []Static `yaml:"static"`
+	Admin   Admin    `yaml:"admin"`
+	Control Control  `yaml:"control"`
+	Log     Log      `yaml:"log"`
 }
 
 // App says what to run.
@@ -73,6 +75,21 @@ type Workers struct {
 	GracePeriod    time.Duration `yaml:"grace_period"`    // for requests in flight at TERM
 	CPUScheduling  string        `yaml:"cpu_scheduling"`  // batch or other: of all penknife's processes
 	ResponseBuffer ByteSize      `yaml:"response_buffer"` // of a response, taken off the worker for a slow client
+}
+
+// Static is one prefix of paths and the files that are served below it.
+type Static struct {
+	URL           string            `yaml:"url"`
+	Root          string            `yaml:"root"`          // a directory, or one file
+	Fallthrough   bool              `yaml:"fallthrough"`   // what is missing goes to the application instead of 404
+	Index         []string          `yaml:"index"`         // what a directory is answered with, first that exists
+	Fallback      string            `yaml:"fallback"`      // below Root, instead of 404 for pages; empty: none
+	Precompressed bool              `yaml:"precompressed"` // use siblings NAME.br, NAME.zst, NAME.gz
+	CacheControl  string            `yaml:"cache_control"`
+	Immutable     string            `yaml:"immutable"` // ImmutableAuto, ImmutableOff or a pattern
+	Headers       map[string]string `yaml:"headers"`
+	Types         map[string]string `yaml:"types"`  // extension with its dot -> media type
+	Memory        ByteSize          `yaml:"memory"` // for small files; 0 is none
 }
 
 // Admin is the listener for /metrics and health.

@@ -1,6 +1,9 @@
 package configs
 
-import "time"
+import (
+	"reflect"
+	"time"
+)
 
 // DefaultListen is where HTTP is served when the configuration names no listener of any kind.
 const DefaultListen = "127.0.0.1:8000"
@@ -36,4 +39,24 @@ func Default() Config {
 		},
 		Log: Log{Level: "info", Format: "text", Access: "off"},
 	}
+}
+
+// The two words that static.immutable knows besides patterns.
+const (
+	ImmutableAuto = "auto" // names with a content hash
+	ImmutableOff  = "off"
+)
+
+// DefaultStatic gives an entry of static before anything was set.
+func DefaultStatic() Static {
+	return Static{Index: []string{"index.html"}, Precompressed: true, Immutable: ImmutableAuto, Memory: 32 << 20}
+}
+
+// newEntry gives an entry of a list of mappings, with its defaults.
+func newEntry(t reflect.Type) reflect.Value {
+	v := reflect.New(t).Elem()
+	if t == reflect.TypeFor[Static]() {
+		v.Set(reflect.ValueOf(DefaultStatic()))
+	}
+	return v
 }

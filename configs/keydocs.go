@@ -21,7 +21,9 @@ var sectionDocs = map[string]string{
 	"uwsgi":   "Listeners for the uwsgi protocol (nginx `uwsgi_pass`), a list.",
 	"limits":  "What clients may send, and how slowly. Both kinds of listener obey.",
 	"workers": "How many Python processes and threads there are, and what they may take.",
+	"static":  "Files that are served without the application, a list. See [static.md](static.md).",
 	"admin":   "The listener for /metrics, /livez and /readyz.",
+	"control": "The socket for `penknife status`, `reload` and `stop`.",
 	"log":     "What is written to standard error, and how.",
 }
 
@@ -109,8 +111,34 @@ var keyDocs = map[string]keyDoc{
 	"workers.response_buffer": {min: 4 << 10, max: 64 << 20,
 		doc: "How much of a response is taken off its worker ahead of a slow client."},
 
+	"static": {flag: "static", doc: "In the file a list of mappings with the keys below; in the environment and on the " +
+		"command line `URL=ROOT` only, which replace the whole list; an entry of the file with the same URL keeps its other keys."},
+	"static.url": {doc: "The prefix of the paths, such as `/static/`. It counts at a slash only, and the longest one wins. " +
+		"`/` is everything."},
+	"static.root": {doc: "The directory with the files, or one file. It may be a symbolic link; links in it that lead " +
+		"out of it are not followed."},
+	"static.fallthrough": {doc: "What is missing, and any method but GET and HEAD, goes to the application. False: 404 and 405."},
+	"static.index":       {doc: "What a directory is answered with: the first of these files that it has. `[]` is none."},
+	"static.fallback": {doc: "A file below the root that answers, with status 200, for pages that do not exist: for applications " +
+		"that do their routing in the browser. A path with a dot in its last segment counts only if the client accepts text/html."},
+	"static.precompressed": {doc: "Send the siblings `NAME.br`, `NAME.zst` and `NAME.gz` to clients that accept them. One that is " +
+		"more than a minute older than the file itself, or not smaller, is not used."},
+	"static.cache_control": {doc: "The `Cache-Control` of the answers, such as `max-age=3600`. Empty: none."},
+	"static.immutable": {doc: "Which names never change their content and get `public, max-age=31536000, immutable`: `auto` are " +
+		"those with a hash of 8 or more hexadecimal digits (`base.55e7cbb9ba48.css`, `app-3f9a21bc.js`), `off` are none, anything " +
+		"else is a regular expression for paths below the root."},
+	"static.headers": {doc: "Further header fields of the answers, by name."},
+	"static.types":   {doc: "Media types by extension, such as `{.usdz: model/vnd.usdz+zip}`, before penknife's own and the system's."},
+	"static.memory": {doc: "How much memory small files (up to 64 KiB) may take. What is in it is compared with the disk for each " +
+		"request. 0 is none."},
+
 	"admin.listen": {flag: "admin", doc: "Address of the admin listener, such as `127.0.0.1:9191`. Empty: none, so " +
 		"that two instances on one machine never collide. It has no access control: keep it private."},
+
+	"control.listen": {flag: "control", doc: "`unix:PATH`, `unix:@abstract` or `off`. Only root and the user that penknife " +
+		"runs as may speak there. Empty: the first unix socket among `uwsgi` and `http` with `.control` behind its name, or " +
+		"else a file in `$XDG_RUNTIME_DIR/penknife` (without that variable `/run/penknife` for root, `/tmp/penknife-UID` " +
+		"for others) that is named after the first listener."},
 
 	"log.level": {flag: "log-level", choices: []string{"debug", "info", "warn", "error"},
 		doc: "The least important messages that are written."},
@@ -129,7 +157,6 @@ const (
 // notBuilt names sections and keys that belong to penknife but not to this build, so that a configuration that
 // counts on them is refused with the reason.
 var notBuilt = map[string]string{
-	"static":               "this build has no static file server: let the front server serve the files, and remove the key",
 	"cache":                "this build has no response cache: remove the key",
 	"workers.max_requests": "this build does not recycle workers: remove the key",
 	"workers.max_rss":      "this build does not recycle workers: remove the key",

@@ -46,6 +46,7 @@ const (
 	typeTexts     = "list of texts"
 	typeVariables = "names and values"
 	typeListeners = "list of listeners"
+	typeMounts    = "list of mounts"
 )
 
 // Keys gives the whole table in the order of the struct. It is made anew by each call.
@@ -63,8 +64,8 @@ func appendKeys(keys []Key, v reflect.Value, prefix string, inList bool) []Key {
 			continue
 		}
 		keys = append(keys, newKey(path, field, inList))
-		if isListenerList(field) {
-			keys = appendKeys(keys, reflect.Zero(field.Type().Elem()), path, true)
+		if isEntryList(field) {
+			keys = appendKeys(keys, newEntry(field.Type().Elem()), path, true)
 		}
 	}
 	return keys
@@ -88,7 +89,8 @@ func newKey(path string, field reflect.Value, inList bool) Key {
 	return key
 }
 
-func isListenerList(v reflect.Value) bool {
+// isEntryList says that a value is a list of mappings: of listeners or of mounts.
+func isEntryList(v reflect.Value) bool {
 	return v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Struct
 }
 
@@ -111,7 +113,10 @@ func typeName(v reflect.Value) string {
 	case map[string]string:
 		return typeVariables
 	}
-	if isListenerList(v) {
+	if isEntryList(v) && v.Type().Elem() == reflect.TypeFor[Static]() {
+		return typeMounts
+	}
+	if isEntryList(v) {
 		return typeListeners
 	}
 	return typeText
@@ -126,6 +131,8 @@ func formatValue(v reflect.Value) string {
 		return strings.Join(value, ",")
 	case []HTTP, []Uwsgi:
 		return formatListeners(v)
+	case []Static:
+		return formatMounts(value)
 	case map[string]string:
 		return fmt.Sprintf("%d set", len(value))
 	}
@@ -138,6 +145,15 @@ func formatListeners(v reflect.Value) string {
 		addresses[i] = v.Index(i).FieldByName("Listen").String()
 	}
 	return strings.Join(addresses, ",")
+}
+
+// formatMounts gives URL=ROOT for each mount, as behind --static.
+func formatMounts(mounts []Static) string {
+	texts := make([]string, len(mounts))
+	for i, m := range mounts {
+		texts[i] = m.URL + "=" + m.Root
+	}
+	return strings.Join(texts, ",")
 }
 
 // formatNumber gives a bound in the unit of the type that it bounds.

@@ -128,7 +128,11 @@ func (l *loader) set(path string, source Source, values []string) {
 	v := lookup(l.root, path)
 	l.loaded.Sources.forget(path)
 	l.loaded.Sources[path] = source
-	if isListenerList(v) {
+	if path == "static" {
+		l.setMounts(source, values)
+		return
+	}
+	if isEntryList(v) {
 		l.setListeners(v, path, source, values)
 		return
 	}
@@ -156,6 +160,30 @@ func (l *loader) setListeners(v reflect.Value, path string, source Source, addre
 		l.loaded.Sources[fmt.Sprintf("%s[%d].listen", path, i)] = source
 	}
 	v.Set(list)
+}
+
+// setMounts replaces the list of mounts by those that are written URL=ROOT. A URL that the file has too keeps its other
+// keys.
+func (l *loader) setMounts(source Source, texts []string) {
+	list := make([]Static, 0, len(texts))
+	for i, text := range texts {
+		url, root, ok := strings.Cut(text, "=")
+		if !ok || url == "" || root == "" {
+			l.problems.add(RuleValue, source, "static", "%q is not URL=DIRECTORY, such as /static/=/srv/mysite/static", text)
+			continue
+		}
+		entry := DefaultStatic()
+		for _, known := range l.loaded.Config.Static {
+			if known.URL == url {
+				entry = known
+			}
+		}
+		entry.URL, entry.Root = url, root
+		list = append(list, entry)
+		l.loaded.Sources[fmt.Sprintf("static[%d].url", i)] = source
+		l.loaded.Sources[fmt.Sprintf("static[%d].root", i)] = source
+	}
+	l.loaded.Config.Static = list
 }
 
 func (l *loader) isSet(path string) bool {

@@ -65,11 +65,11 @@ func facts(key Key) string {
 	return strings.Join(parts, " · ")
 }
 
-// isEntryKey says that a key belongs to each entry of a list of listeners.
+// isEntryKey says that a key belongs to each entry of a list of listeners or mounts.
 func isEntryKey(key Key) bool {
 	section, _, below := strings.Cut(key.Path, ".")
 	field := fieldNamed(reflect.ValueOf(Config{}), section)
-	return below && isListenerList(field)
+	return below && isEntryList(field)
 }
 
 func listOf(l *Loaded, section string) reflect.Value {

@@ -21,6 +21,7 @@ var checks = []struct {
 	{ruleAddress, (*checker).addresses},
 	{"address-twice", (*checker).addressTwice},
 	{"socket-options", (*checker).socketOptions},
+	{"control-unix", (*checker).controlUnix},
 	{"uwsgi-public", (*checker).uwsgiPublic},
 	{"allow-from-unix", (*checker).allowFromUnix},
 	{"network", (*checker).networks},
@@ -28,6 +29,10 @@ var checks = []struct {
 	{"choice", (*checker).choices},
 	{"temp-dir", (*checker).tempDir},
 	{"queue-small", (*checker).queueSmall},
+	{"static-url", (*checker).staticURL},
+	{"static-root", (*checker).staticRoot},
+	{"static-names", (*checker).staticNames},
+	{"static-headers", (*checker).staticHeaders},
 }
 
 // checker looks at one configuration and gathers what is wrong with it.

@@ -125,14 +125,14 @@ func (d nodeDecoder) value(key, node *yaml.Node, into reflect.Value, path string
 	switch {
 	case isNull(node):
 		d.complain(RuleNoValue, key, path, "has no value: give it one, or remove the line")
-	case isListenerList(into) && node.Kind != yaml.SequenceNode:
-		d.complain(RuleList, key, path, `must be a list of listeners: write [{listen: "ADDRESS"}]`)
+	case isEntryList(into) && node.Kind != yaml.SequenceNode:
+		d.complain(RuleList, key, path, "must be a %s: write [{%s}]", typeName(into), entryExample(into.Type().Elem()))
 	case into.Kind() == reflect.Slice && node.Kind != yaml.SequenceNode:
 		d.complain(RuleList, key, path, "must be a list: write [%s]", node.Value)
 	case into.Kind() == reflect.Map && node.Kind != yaml.MappingNode:
 		d.complain(RuleMapping, key, path, "must be a mapping: write {NAME: value}")
-	case isListenerList(into):
-		d.listeners(node, into, path)
+	case isEntryList(into):
+		d.entries(node, into, path)
 	case into.Kind() == reflect.Slice:
 		d.texts(node, into, path)
 	case into.Kind() == reflect.Map:
@@ -146,30 +146,44 @@ func (d nodeDecoder) value(key, node *yaml.Node, into reflect.Value, path string
 	}
 }
 
-func (d nodeDecoder) listeners(node *yaml.Node, into reflect.Value, path string) {
-	list := reflect.MakeSlice(into.Type(), len(node.Content), len(node.Content))
+// entries fills a list of mappings.
+func (d nodeDecoder) entries(node *yaml.Node, into reflect.Value, path string) {
+	elem := into.Type().Elem()
+	list := reflect.MakeSlice(into.Type(), 0, len(node.Content))
 	for i, item := range node.Content {
 		entry := fmt.Sprintf("%s[%d]", path, i)
+		value := newEntry(elem)
 		item = resolve(item)
 		d.loaded.Sources[entry] = d.at(item)
 		if item.Kind == yaml.ScalarNode && !isNull(item) {
-			d.complain(RuleMapping, item, entry, "must be a mapping: write {listen: %q}", item.Value)
-			continue
+			d.complain(RuleMapping, item, entry, "must be a mapping: write {%s}", entryFrom(elem, item.Value))
+		} else {
+			d.mapping(item, item, value, entry)
+			d.address(value, entry+".listen")
 		}
-		d.mapping(item, item, list.Index(i), entry)
-		d.address(list.Index(i), entry+".listen")
+		list = reflect.Append(list, value)
 	}
 	into.Set(list)
+}
+
+func entryExample(elem reflect.Type) string { return entryFrom(elem, "ADDRESS") }
+
+// entryFrom shows how an entry is written for which there is only one text.
+func entryFrom(elem reflect.Type, text string) string {
+	if elem != reflect.TypeFor[Static]() {
+		return fmt.Sprintf("listen: %q", text)
+	}
+	return "url: /static/, root: DIRECTORY"
 }
 
 // address checks a listener's address here and not only when all sources are read, so that a bad one is told also if
 // flags replace the list.
 func (d nodeDecoder) address(entry reflect.Value, path string) {
-	text := fieldNamed(entry, "listen").String()
-	if text == "" {
+	field := fieldNamed(entry, "listen")
+	if !field.IsValid() || field.String() == "" {
 		return
 	}
-	if _, err := parseAddress(text); err != nil {
+	if _, err := parseAddress(field.String()); err != nil {
 		d.problems.add(ruleAddress, d.loaded.Sources.Of(path), path, "%v", err)
 	}
 }

@@ -14,6 +14,7 @@ type Set struct {
 	Requests *Requests
 	Fronts   *Fronts
 	Workers  *Workers
+	Static   *Static
 
 	registry *prometheus.Registry
 }
@@ -23,6 +24,7 @@ type Set struct {
 type Names struct {
 	Fronts []string
 	Kinds  []string // of errors
+	Static []string // how static answers
 }
 
 // New makes the collectors, and with them those of the Go runtime and of this process.
@@ -35,6 +37,7 @@ func New(version string, names Names) *Set {
 		Requests: newRequests(registry, fronts, named(names.Kinds)),
 		Fronts:   newFronts(registry, fronts),
 		Workers:  newWorkers(registry),
+		Static:   newStatic(registry, named(names.Static)),
 		registry: registry,
 	}
 }

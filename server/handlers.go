@@ -5,12 +5,22 @@ import (
 	"time"
 
 	"penknife/gateway"
+	"penknife/static"
 )
 
 // buildHandler lists the chain that every request goes through, outermost first. What only looks at requests when
-// they are over is in observe.go.
-func buildHandler(g *gate, engine gateway.Handler) gateway.Handler {
-	return g.before(engine)
+// they are over is in observe.go. Files are served also while the application starts.
+func buildHandler(s *Server) (gateway.Handler, error) {
+	handler := s.gate.before(s.engine)
+	if mounts := s.loaded.Config.Static; len(mounts) > 0 {
+		files, err := static.New(mounts, static.Deps{Next: handler, Counter: s.metrics.Static, Log: s.log})
+		if err != nil {
+			return nil, err
+		}
+		s.metrics.Static.Watch(files.HeldBytes)
+		handler = files
+	}
+	return handler, nil
 }
 
 // gate answers 503 until the engine is ready. The request's path through it is one atomic load.

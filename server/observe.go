@@ -3,6 +3,7 @@ package server
 import (
 	"penknife/gateway"
 	"penknife/metrics"
+	"penknife/static"
 )
 
 // observer writes down what became of a request, for both fronts.
@@ -24,9 +25,9 @@ func (o *observer) RequestDone(r *gateway.Request, outcome gateway.Outcome) {
 	}
 }
 
-// metricNames are the label values that package gateway owns.
+// metricNames are the label values that other packages own.
 func metricNames() metrics.Names {
-	names := metrics.Names{Kinds: []string{""}}
+	names := metrics.Names{Kinds: []string{""}, Static: static.Outcomes()}
 	for front := gateway.Front(0); front <= gateway.FrontUwsgi; front++ {
 		names.Fronts = append(names.Fronts, front.String())
 	}

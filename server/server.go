@@ -84,7 +84,9 @@ func newServer(options Options, parts parts) (*Server, error) {
 	}
 	s.engine = engine
 	s.metrics.Workers.Watch(engine.Ready, engine.InFlight)
-	s.handler = buildHandler(s.gate, engine)
+	if s.handler, err = buildHandler(s); err != nil {
+		return nil, err
+	}
 	s.observer = &observer{requests: s.metrics.Requests}
 	if cfg.Log.Access == "combined" {
 		s.observer.access = newAccessLog(options.Stdout, s.log)

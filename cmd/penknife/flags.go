@@ -33,6 +33,8 @@ func (f *settingFlag) String() string { return strings.Join(f.values, ",") }
 // Type names the value in the help.
 func (f *settingFlag) Type() string {
 	switch {
+	case f.key.Path == "static":
+		return "URL=DIR"
 	case f.key.IsBool():
 		return "bool"
 	case f.key.IsList(), strings.HasSuffix(f.key.Path, ".listen"):
@@ -82,6 +84,8 @@ func flagHelp(key configs.Key) string {
 		return "Listen for HTTP/1.1; may be repeated"
 	case "uwsgi":
 		return "Listen for the uwsgi protocol; may be repeated"
+	case "static":
+		return "Serve the files of a directory below a prefix of paths, such as /static/=static; may be repeated"
 	}
 	if first, _, more := strings.Cut(text, ". "); more {
 		text = first

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -100,11 +101,26 @@ func TestFurtherFlags(t *testing.T) {
 	}
 }
 
+func TestStaticFlagKeepsWhatTheFileSays(t *testing.T) {
+	o := execute(t, words("serve app --static /a/=. --static /b=penknife.yaml"), nil, nil, "penknife.yaml",
+		"static: [{url: /a/, root: /none/such, fallthrough: true, index: []}, {url: /c/, root: /tmp}]\n")
+	if o.code != 0 {
+		t.Fatalf("exit %d: %s", o.code, o.stderr)
+	}
+	second := configs.DefaultStatic()
+	second.URL, second.Root = "/b", "penknife.yaml"
+	first := configs.DefaultStatic()
+	first.URL, first.Root, first.Fallthrough, first.Index = "/a/", ".", true, nil
+	if got := o.served.Loaded.Config.Static; !reflect.DeepEqual(got, []configs.Static{first, second}) {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestCommandLinesThatAreRefused(t *testing.T) {
 	tests := []struct{ line, want string }{
 		{"serve app --procesess 2", "there is no flag --procesess; did you mean --processes?"},
-		{"serve app --static /static/=/srv", "--static: this build has no static file server"},
-		{"serve app --static=/static/=/srv", "--static: this build has no static file server"},
+		{"serve app --static /static/", `--static: static: "/static/" is not URL=DIRECTORY`},
+		{"serve app --static /static/=/none/such", "--static: static[0].root: stat /none/such: no such file or directory"},
 		{"serve app --cache 1GiB", "--cache: this build has no response cache"},
 		{"serve app -x", "there is no flag -x; see penknife serve --help"},
 		{"serve app --http", "flag needs an argument: --http"},
@@ -195,7 +211,7 @@ func TestExplainWorksOnABrokenConfiguration(t *testing.T) {
 
 func TestHelpNamesNoFlagThatDoesNothing(t *testing.T) {
 	o := execute(t, words("serve --help"), nil, nil)
-	for _, absent := range []string{"--static", "--cache"} {
+	for _, absent := range []string{"--cache"} {
 		if strings.Contains(o.stdout, absent) {
 			t.Errorf("%s is in the help", absent)
 		}
