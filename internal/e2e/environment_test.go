@@ -50,14 +50,16 @@ def application(environ, start_response):
 	}
 }
 
-// TestOtherInterpreters: an interpreter that is none ends the start, with what it said itself.
+// TestOtherInterpreters: an interpreter that is none is a fault of the configuration; the message names it, with what it
+// said itself.
 func TestOtherInterpreters(t *testing.T) {
 	other := testkit.Write(t, testkit.Dir(t), "python", "#!/bin/sh\necho 'this is no Python' >&2\nexit 1\n")
 	if err := os.Chmod(other, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	code, output := testkit.Run(t, callTimeout, "serve", "hello", "--chdir", apps(t), "--python", other, "--http", testkit.FreeAddress(t))
-	if code != 3 || !strings.Contains(output, "this is no Python") || !strings.Contains(output, "exited with status 1") {
+	if code != 2 || !strings.Contains(output, "this is no Python") || !strings.Contains(output, other) ||
+		!strings.Contains(output, "exited with status 1") {
 		t.Errorf("exit code %d\n%s", code, output)
 	}
 }
