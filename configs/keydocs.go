@@ -45,8 +45,8 @@ var keyDocs = map[string]keyDoc{
 	"http.mode":   {doc: modeDoc},
 	"http.owner":  {doc: ownerDoc},
 	"http.group":  {doc: groupDoc},
-	"http.trusted_proxies": {doc: "Addresses and networks (`10.0.0.0/8`) whose `X-Forwarded-*` and `Forwarded` " +
-		"headers count. Peers on a unix socket are always trusted, nobody else is."},
+	"http.trusted_proxies": {doc: "Addresses and networks (`10.0.0.0/8`) whose `X-Forwarded-*` headers " +
+		"count, and `Forwarded` if it comes without them. Peers on a unix socket are always trusted, nobody else is."},
 
 	"uwsgi": {flag: "uwsgi", doc: "In the file a list of mappings with the keys below; in the environment and on the " +
 		"command line addresses only, which replace the whole list."},

@@ -19,31 +19,66 @@ func isForwardedName(name []byte) bool {
 	return hasPrefixFold(name, "x-forwarded-") || equalFold(name, "forwarded")
 }
 
-// readForwarded reads the X-Forwarded-* fields of a trusted peer. A value that does not make sense is passed over.
+// readForwarded reads the X-Forwarded-* fields of a trusted peer, and Forwarded if there is none of them: most proxies
+// set the one kind and pass the other on as the client sent it. A value that does not make sense is passed over.
 func (h *head) readForwarded(p *peer) forwarded {
 	f := forwarded{
 		addr: []byte(p.remoteAddr), port: p.remotePort, scheme: "http", serverPort: []byte(p.serverPort),
 	}
+	var standard []byte
 	for i := range h.fields {
-		name, value := h.fields[i].name, h.fields[i].value
-		switch last := lastElement(value); {
-		case equalFold(name, "x-forwarded-for") && !h.fields[i].merged:
-			f.setClient(h.findClient(i, p))
-		case equalFold(name, "x-forwarded-proto") && equalFold(last, "https"):
-			f.scheme = "https"
-		case equalFold(name, "x-forwarded-proto") && equalFold(last, "http"):
-			f.scheme = "http"
-		case equalFold(name, "x-forwarded-host") && len(last) > 0 && isHost(last):
-			f.host = last
-		case equalFold(name, "x-forwarded-port") && len(last) > 0 && len(last) < 6 && isDigits(last):
-			f.serverPort = last
+		if equalFold(h.fields[i].name, "forwarded") && !h.fields[i].merged {
+			standard = h.joined(i)
 		}
+	}
+	if !h.readOwnFields(&f, p) && standard != nil {
+		f.setElements(parseElements(standard), p.trusts)
 	}
 	if p.addr.IsValid() || f.scheme == "http" || string(f.serverPort) != p.serverPort {
 		return f
 	}
 	f.serverPort = []byte("443") // a unix socket has no port of its own
 	return f
+}
+
+// readOwnFields reads the X-Forwarded-* fields. It tells whether there is any.
+func (h *head) readOwnFields(f *forwarded, p *peer) (any bool) {
+	for i := range h.fields {
+		name, last := h.fields[i].name, lastElement(h.fields[i].value)
+		switch {
+		case equalFold(name, "x-forwarded-for"):
+			if !h.fields[i].merged {
+				f.setClient(h.findClient(i, p))
+			}
+		case equalFold(name, "x-forwarded-proto"):
+			f.setScheme(last)
+		case equalFold(name, "x-forwarded-host"):
+			f.setHost(last)
+		case equalFold(name, "x-forwarded-port"):
+			if len(last) > 0 && len(last) < 6 && isDigits(last) {
+				f.serverPort = last
+			}
+		default:
+			continue
+		}
+		any = true
+	}
+	return any
+}
+
+func (f *forwarded) setScheme(name []byte) {
+	switch {
+	case equalFold(name, "https"):
+		f.scheme = "https"
+	case equalFold(name, "http"):
+		f.scheme = "http"
+	}
+}
+
+func (f *forwarded) setHost(name []byte) {
+	if len(name) > 0 && isHost(name) {
+		f.host = name
+	}
 }
 
 func (f *forwarded) setClient(client netip.Addr) {
@@ -61,10 +96,7 @@ func lastElement(list []byte) []byte {
 // is trusted to tell the truth about the one before it. It gives the last address that was said by somebody trusted,
 // or none. What is further left may be anybody's invention.
 func (h *head) findClient(first int, p *peer) (client netip.Addr) {
-	list := h.fields[first].value
-	for next := h.fields[first].next; next != 0; next = h.fields[next].next {
-		list = append(append(list[:len(list):len(list)], ','), h.fields[next].value...)
-	}
+	list := h.joined(first)
 	for len(list) > 0 {
 		comma := bytes.LastIndexByte(list, ',')
 		addr := parseHop(trimBlanks(list[comma+1:]))
@@ -78,6 +110,15 @@ func (h *head) findClient(first int, p *peer) (client netip.Addr) {
 		list = list[:comma]
 	}
 	return client
+}
+
+// joined gives the values of the fields of one name, of which first is the first, as one list.
+func (h *head) joined(first int) []byte {
+	list := h.fields[first].value
+	for next := h.fields[first].next; next != 0; next = h.fields[next].next {
+		list = append(append(list[:len(list):len(list)], ','), h.fields[next].value...)
+	}
+	return list
 }
 
 // parseHop reads an address, with or without port and brackets.
