@@ -11,7 +11,6 @@ type Config struct {
 	Workers Workers  `yaml:"workers"`
 	Static  []Static `yaml:"static"`
 	Admin   Admin    `yaml:"admin"`
-	Control Control  `yaml:"control"`
 	Log     Log      `yaml:"log"`
 }
 

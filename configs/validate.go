@@ -21,7 +21,6 @@ var checks = []struct {
 	{ruleAddress, (*checker).addresses},
 	{"address-twice", (*checker).addressTwice},
 	{"socket-options", (*checker).socketOptions},
-	{"control-unix", (*checker).controlUnix},
 	{"uwsgi-public", (*checker).uwsgiPublic},
 	{"allow-from-unix", (*checker).allowFromUnix},
 	{"network", (*checker).networks},
