@@ -38,7 +38,8 @@ func (q *Queue) WorkerDied(worker int, cause string) (lost int) {
 // Served is the number of requests that a worker has done, its present ones not counted.
 func (q *Queue) Served(worker int) uint64 { return q.served[worker].Load() }
 
-// Busy is the number of requests that a worker holds; 0 after Shutdown.
+// Busy is the number of requests that a worker holds; 0 after Shutdown. One that died holds none, also when a front end
+// has not yet let go of what it lost.
 func (q *Queue) Busy(worker int) (n int) {
 	q.lookMu.Lock()
 	defer q.lookMu.Unlock()
@@ -47,9 +48,14 @@ func (q *Queue) Busy(worker int) (n int) {
 	}
 	for i := range q.slots {
 		s := &q.slots[i]
-		if _, _, state := splitState(s.state.Load()); state == stateClaimed && q.holds(worker, s) {
+		if _, _, state := splitState(s.state.Load()); state != stateClaimed || !q.holds(worker, s) {
+			continue
+		}
+		s.mu.Lock()
+		if !s.workerDone {
 			n++
 		}
+		s.mu.Unlock()
 	}
 	return n
 }
