@@ -17,5 +17,5 @@ func newLogger(cfg configs.Log, out io.Writer) *slog.Logger {
 	if cfg.Format == "json" {
 		return slog.New(limitFailures(slog.NewJSONHandler(out, options)))
 	}
-	return slog.New(limitFailures(slog.NewTextHandler(out, options)))
+	return slog.New(limitFailures(lineByLine{slog.NewTextHandler(out, options)}))
 }
