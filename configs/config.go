@@ -11,6 +11,7 @@ type Config struct {
 	Workers Workers  `yaml:"workers"`
 	Static  []Static `yaml:"static"`
 	Admin   Admin    `yaml:"admin"`
+	Control Control  `yaml:"control"`
 	Log     Log      `yaml:"log"`
 }
 

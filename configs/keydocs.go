@@ -23,6 +23,7 @@ var sectionDocs = map[string]string{
 	"workers": "How many Python processes and threads there are, and what they may take.",
 	"static":  "Files that are served without the application, a list. See [static.md](static.md).",
 	"admin":   "The listener for /metrics, /livez and /readyz.",
+	"control": "The socket for `penknife status`, `reload` and `stop`.",
 	"log":     "What is written to standard error, and how.",
 }
 
@@ -44,8 +45,8 @@ var keyDocs = map[string]keyDoc{
 	"http.mode":   {doc: modeDoc},
 	"http.owner":  {doc: ownerDoc},
 	"http.group":  {doc: groupDoc},
-	"http.trusted_proxies": {doc: "Addresses and networks (`10.0.0.0/8`) whose `X-Forwarded-*` and `Forwarded` " +
-		"headers count. Peers on a unix socket are always trusted, nobody else is."},
+	"http.trusted_proxies": {doc: "Addresses and networks (`10.0.0.0/8`) whose `X-Forwarded-*` headers " +
+		"count, and `Forwarded` if it comes without them. Peers on a unix socket are always trusted, nobody else is."},
 
 	"uwsgi": {flag: "uwsgi", doc: "In the file a list of mappings with the keys below; in the environment and on the " +
 		"command line addresses only, which replace the whole list."},
@@ -133,6 +134,11 @@ var keyDocs = map[string]keyDoc{
 
 	"admin.listen": {flag: "admin", doc: "Address of the admin listener, such as `127.0.0.1:9191`. Empty: none, so " +
 		"that two instances on one machine never collide. It has no access control: keep it private."},
+
+	"control.listen": {flag: "control", doc: "`unix:PATH`, `unix:@abstract` or `off`. Only root and the user that penknife " +
+		"runs as may speak there. Empty: the first unix socket among `uwsgi` and `http` with `.control` behind its name, or " +
+		"else a file in `$XDG_RUNTIME_DIR/penknife` (without that variable `/run/penknife` for root, `/tmp/penknife-UID` " +
+		"for others) that is named after the first listener."},
 
 	"log.level": {flag: "log-level", choices: []string{"debug", "info", "warn", "error"},
 		doc: "The least important messages that are written."},

@@ -21,6 +21,7 @@ var checks = []struct {
 	{ruleAddress, (*checker).addresses},
 	{"address-twice", (*checker).addressTwice},
 	{"socket-options", (*checker).socketOptions},
+	{"control-unix", (*checker).controlUnix},
 	{"uwsgi-public", (*checker).uwsgiPublic},
 	{"allow-from-unix", (*checker).allowFromUnix},
 	{"network", (*checker).networks},

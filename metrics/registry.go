@@ -14,6 +14,7 @@ type Set struct {
 	Requests *Requests
 	Fronts   *Fronts
 	Workers  *Workers
+	Reloads  *Reloads
 	Static   *Static
 
 	registry *prometheus.Registry
@@ -37,6 +38,7 @@ func New(version string, names Names) *Set {
 		Requests: newRequests(registry, fronts, named(names.Kinds)),
 		Fronts:   newFronts(registry, fronts),
 		Workers:  newWorkers(registry),
+		Reloads:  newReloads(registry),
 		Static:   newStatic(registry, named(names.Static)),
 		registry: registry,
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 
+	"penknife/configs"
 	"penknife/gateway"
+	"penknife/workers"
 )
 
 // Engine runs the application. Package workers has the real one; tests have another.
@@ -12,6 +14,10 @@ type Engine interface {
 	gateway.Handler
 	// Start returns when requests can be served, or why they never will; it gives up when ctx ends.
 	Start(ctx context.Context) error
+	// Reload starts the application anew with another configuration, of which App and Workers count, and returns
+	// when that serves, or why it does not and everything is as before; it gives up when ctx ends. It is called
+	// after Start has succeeded, not twice at once, and not during Shutdown.
+	Reload(ctx context.Context, loaded *configs.Loaded) error
 	// Shutdown lets requests finish until ctx ends, then ends them, and returns when no process is left. It is
 	// called once, after Start has returned, whatever that returned.
 	Shutdown(ctx context.Context) error
@@ -19,6 +25,8 @@ type Engine interface {
 	Ready() int
 	// InFlight counts requests that wait or run. It does not block.
 	InFlight() int
+	// Snapshot describes the workers. It does not block.
+	Snapshot() workers.Snapshot
 }
 
 // AppError is an application that does not start. Whoever started penknife sees the traceback and exit code 3.

@@ -22,6 +22,7 @@ import (
 	"penknife/configs"
 	"penknife/gateway"
 	"penknife/metrics"
+	"penknife/workers"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -35,15 +36,21 @@ type fakeEngine struct {
 	inFlight  atomic.Int64
 	shutdowns atomic.Int64
 	workers   atomic.Int64
-	left      atomic.Int64 // how long Shutdown's ctx had, in nanoseconds; negative: it was over
+	// reloads gets the configuration of each Reload, which returns what reloadErr then has.
+	reloads    chan *configs.Loaded
+	reloadErr  chan error
+	generation atomic.Uint64
+	left       atomic.Int64 // how long Shutdown's ctx had, in nanoseconds; negative: it was over
 }
 
 func newFakeEngine() *fakeEngine {
 	e := &fakeEngine{
-		startErr: make(chan error, 1), serving: make(chan struct{}, 16),
-		finish: make(chan struct{}), cut: make(chan struct{}),
+		startErr: make(chan error, 1), reloads: make(chan *configs.Loaded, 16), reloadErr: make(chan error, 16),
+		serving: make(chan struct{}, 16),
+		finish:  make(chan struct{}), cut: make(chan struct{}),
 	}
 	e.workers.Store(1)
+	e.generation.Store(1)
 	return e
 }
 
@@ -65,6 +72,26 @@ func (e *fakeEngine) Shutdown(ctx context.Context) error {
 	}
 	close(e.cut)
 	return nil
+}
+
+func (e *fakeEngine) Reload(ctx context.Context, loaded *configs.Loaded) error {
+	e.reloads <- loaded
+	select {
+	case err := <-e.reloadErr:
+		if err == nil {
+			e.generation.Add(1)
+		}
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (e *fakeEngine) Snapshot() workers.Snapshot {
+	return workers.Snapshot{
+		Generation: e.generation.Load(), InFlight: e.InFlight(), Places: 10,
+		Workers: []workers.WorkerStatus{{PID: 77, State: workers.Ready, Served: 5}},
+	}
 }
 
 func (e *fakeEngine) Ready() int    { return int(e.workers.Load()) }
@@ -169,6 +196,7 @@ type bench struct {
 	admin   string
 	result  chan error
 	server  *Server
+	fresh   func() (*configs.Loaded, error) // what a reload reads; set before it is asked for
 }
 
 // newBench makes a server with one uwsgi listener (a unix socket) and an admin listener. Change may be nil.
@@ -191,7 +219,7 @@ func newBench(t *testing.T, change func(*configs.Config)) *bench {
 	}
 	server, err := newServer(Options{
 		Loaded: &configs.Loaded{Config: cfg, Sources: configs.Sources{}}, Version: "test", Signals: b.signals,
-		Stdout: b.stdout, Stderr: b.stderr,
+		Stdout: b.stdout, Stderr: b.stderr, Reload: func() (*configs.Loaded, error) { return b.fresh() },
 	}, b.parts())
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"penknife/configs"
+	"penknife/control"
 	"penknife/sockets"
 )
 
@@ -26,6 +27,8 @@ type listeners struct {
 	http  []*sockets.Listener
 	uwsgi []*sockets.Listener
 	admin *sockets.Listener // nil: none
+	// control is closed by its stage; here it is only to be told of. Nil: none.
+	control *sockets.Listener
 }
 
 // openListeners binds every socket. All that fail are reported at once, and then none stays open. What the
@@ -101,6 +104,23 @@ func listenHint(err error) string {
 		return " (create the socket's directory first; systemd: RuntimeDirectory=)"
 	}
 	return ""
+}
+
+// list gives the protocols and addresses.
+func (l *listeners) list() []control.Listener {
+	var all []control.Listener
+	add := func(protocol string, open ...*sockets.Listener) {
+		for _, one := range open {
+			if one != nil {
+				all = append(all, control.Listener{Protocol: protocol, Address: one.Address().String()})
+			}
+		}
+	}
+	add("http", l.http...)
+	add("uwsgi", l.uwsgi...)
+	add("admin", l.admin)
+	add("control", l.control)
+	return all
 }
 
 // close closes what is open, and removes socket files. Fronts close their listeners too; a second close does nothing.

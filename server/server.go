@@ -13,6 +13,7 @@ import (
 
 	"penknife/admin"
 	"penknife/configs"
+	"penknife/control"
 	"penknife/gateway"
 	"penknife/metrics"
 )
@@ -25,6 +26,9 @@ type Options struct {
 	Signals <-chan os.Signal // what to do is in signals.go; nil: none
 	Stdout  io.Writer        // the access log
 	Stderr  io.Writer        // everything else
+	// Reload reads the configuration again, from where Loaded came. Nil: a reload runs the new code with the old
+	// configuration.
+	Reload func() (*configs.Loaded, error)
 }
 
 // Run serves until a signal or the end of ctx asks it to stop, and returns when nothing is left: no process, no
@@ -45,7 +49,8 @@ func Run(ctx context.Context, options Options) error {
 
 // Server is one life from start to stop.
 type Server struct {
-	loaded  *configs.Loaded
+	loaded  *configs.Loaded // of the start: what a reload cannot change is here
+	environ []string
 	version string
 	log     *slog.Logger
 	signals <-chan os.Signal
@@ -60,6 +65,11 @@ type Server struct {
 	fronts   *fronts
 	open     *listeners // nil before the sockets stage
 
+	reloads *reloader
+	inForce atomic.Pointer[configs.Loaded] // loaded, and of the latest reload what that has changed
+	control *control.Server
+	orders  chan action // from the control socket
+
 	lastID      atomic.Uint64 // of requests
 	connections atomic.Int64  // open, over all fronts
 	began       time.Time
@@ -73,16 +83,20 @@ type Server struct {
 func newServer(options Options, parts parts) (*Server, error) {
 	cfg := options.Loaded.Config
 	s := &Server{
-		loaded: options.Loaded, version: options.Version, signals: options.Signals, parts: parts,
+		loaded: options.Loaded, environ: options.Environ, version: options.Version, signals: options.Signals, parts: parts,
 		log:  newLogger(cfg.Log, options.Stderr),
 		gate: &gate{}, metrics: metrics.New(options.Version, metricNames()),
 		engineStarted: make(chan error, 1), failed: make(chan error, 1),
+		orders: make(chan action, 4),
 	}
 	engine, err := parts.newEngine(s.loaded, s.metrics.Workers, s.log)
 	if err != nil {
 		return nil, err
 	}
 	s.engine = engine
+	s.inForce.Store(s.loaded)
+	s.reloads = newReloader(func(ctx context.Context) control.Reloaded { return s.reload(ctx, options.Reload) })
+	s.control = s.newControl()
 	s.metrics.Workers.Watch(engine.Ready, engine.InFlight)
 	if s.handler, err = buildHandler(s); err != nil {
 		return nil, err
@@ -108,8 +122,9 @@ func (s *Server) stages() stages {
 	if s.loaded.Config.Admin.Listen != "" {
 		list = append(list, stage{name: "admin", start: s.startAdmin, stop: s.admin.Shutdown, least: 100 * time.Millisecond})
 	}
-	list = append(list, s.workersStage(),
-		stage{name: "fronts", start: s.startFronts, stop: s.fronts.stop, least: 100 * time.Millisecond})
+	list = append(list, s.controlStage(), s.workersStage(),
+		stage{name: "fronts", start: s.startFronts, stop: s.fronts.stop, least: 100 * time.Millisecond},
+		stage{name: "reloads", start: nothing, stop: s.reloads.shutdown})
 	return stages{list: list, log: s.log}
 }
 
@@ -140,6 +155,8 @@ func (s *Server) frontDeps(protocol gateway.Front) frontDeps {
 
 // nextID numbers requests over all fronts.
 func (s *Server) nextID() uint64 { return s.lastID.Add(1) }
+
+func nothing(context.Context) error { return nil }
 
 func (s *Server) startAccessLog(context.Context) error {
 	s.observer.access.start()
@@ -191,20 +208,16 @@ func (s *Server) workersStage() stage {
 // opened is the moment from which the application answers.
 func (s *Server) opened() {
 	s.gate.opened.Store(true)
+	s.metrics.Reloads.Loaded(time.Now())
+	s.reloads.start()
 	s.log.Info("ready", "took", time.Since(s.began).Round(time.Millisecond), "listen", s.open.String())
 }
 
 // String lists the addresses, for the log.
 func (l *listeners) String() string {
 	var texts []string
-	for _, one := range l.http {
-		texts = append(texts, "http "+one.Address().String())
-	}
-	for _, one := range l.uwsgi {
-		texts = append(texts, "uwsgi "+one.Address().String())
-	}
-	if l.admin != nil {
-		texts = append(texts, "admin "+l.admin.Address().String())
+	for _, one := range l.list() {
+		texts = append(texts, one.Protocol+" "+one.Address)
 	}
 	return strings.Join(texts, ", ")
 }

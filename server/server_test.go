@@ -166,7 +166,7 @@ func TestInterruptIsFast(t *testing.T) {
 
 func TestOtherSignalsDoNotStop(t *testing.T) {
 	b := newBench(t, nil).start().open()
-	others := []os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU}
+	others := []os.Signal{syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU}
 	for i, sig := range others {
 		b.signals <- sig
 		eventually(t, "it is logged", func() bool { return strings.Count(b.stderr.String(), "signal ignored") == i+1 })

@@ -14,11 +14,16 @@ const (
 	actionNone   action = iota + 1 // known, and without effect
 	actionDrain                    // finish what is under way, then exit
 	actionFast                     // exit without waiting for requests
+	actionReload                   // new code and configuration
 	actionUnable                   // something that this build cannot do
 )
 
+// byControl is who asked, in the log, when it was no signal.
+const byControl = "control socket"
+
 var actionNames = [...]string{
-	actionNone: "none", actionDrain: "drain", actionFast: "fast", actionUnable: "unable",
+	actionNone: "none", actionDrain: "drain", actionFast: "fast", actionReload: "reload",
+	actionUnable: "unable",
 }
 
 // String gives the name used in logs.
@@ -36,7 +41,9 @@ func actionOf(s os.Signal) action {
 		return actionDrain
 	case syscall.SIGINT, syscall.SIGQUIT:
 		return actionFast
-	case syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU:
+	case syscall.SIGHUP:
+		return actionReload
+	case syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU:
 		return actionUnable
 	}
 	return actionNone
@@ -45,7 +52,6 @@ func actionOf(s os.Signal) action {
 // waitForStop returns the time until which requests may go on once something asks for the end: a signal, the end of
 // ctx, or a part that failed (the error).
 func (s *Server) waitForStop(ctx context.Context) (grace time.Duration, err error) {
-	grace = s.loaded.Config.Workers.GracePeriod
 	for {
 		select {
 		case err := <-s.engineStarted:
@@ -54,29 +60,57 @@ func (s *Server) waitForStop(ctx context.Context) (grace time.Duration, err erro
 			}
 			s.opened()
 		case err := <-s.failed:
-			return grace, err
+			return s.grace(), err
 		case <-ctx.Done():
-			return grace, nil
+			return s.grace(), nil
 		case sig := <-s.signals:
-			switch actionOf(sig) {
-			case actionDrain:
-				s.log.Info("draining", "signal", sig.String(), "grace_period", grace, "in_flight", s.engine.InFlight())
-				return grace, nil
-			case actionFast:
-				s.log.Info("stopping at once", "signal", sig.String(), "in_flight", s.engine.InFlight())
-				s.fast = true
-				return 0, nil
-			case actionUnable:
-				s.log.Warn("signal ignored: this build does not know what to do for it", "signal", sig.String())
+			if s.obey(actionOf(sig), sig.String()) {
+				return s.grace(), nil
+			}
+		case asked := <-s.orders:
+			if s.obey(asked, byControl) {
+				return s.grace(), nil
 			}
 		}
 	}
+}
+
+// obey does what a signal or the control socket asks for, and tells whether it is the end.
+func (s *Server) obey(asked action, by string) (stop bool) {
+	switch asked {
+	case actionDrain:
+		s.log.Info("draining", "by", by, "grace_period", s.grace(), "in_flight", s.engine.InFlight())
+		return true
+	case actionFast:
+		s.log.Info("stopping at once", "by", by, "in_flight", s.engine.InFlight())
+		s.fast = true
+		return true
+	case actionReload:
+		s.reloads.ask()
+	case actionUnable:
+		s.log.Warn("signal ignored: this build does not know what to do for it", "signal", by)
+	}
+	return false
+}
+
+// grace is the time that requests in flight have from now on.
+func (s *Server) grace() time.Duration {
+	if s.fast {
+		return 0
+	}
+	return s.inForce.Load().Config.Workers.GracePeriod
 }
 
 // hardContext ends when a second signal asks for the end. The returned function ends its goroutine and waits for it.
 func (s *Server) hardContext() (context.Context, func()) {
 	ctx, hard := context.WithCancel(context.Background())
 	done, over := make(chan struct{}), make(chan struct{})
+	again := func(asked action, by string) {
+		if asked == actionFast || asked == actionDrain && by != byControl { // `penknife stop` may be said twice
+			s.log.Warn("asked again: stopping without mercy", "by", by)
+			hard()
+		}
+	}
 	// Stopped by the returned function.
 	go func() {
 		defer close(over)
@@ -85,10 +119,9 @@ func (s *Server) hardContext() (context.Context, func()) {
 			case <-done:
 				return
 			case sig := <-s.signals:
-				if a := actionOf(sig); a == actionDrain || a == actionFast {
-					s.log.Warn("second signal: stopping without mercy", "signal", sig.String())
-					hard()
-				}
+				again(actionOf(sig), sig.String())
+			case asked := <-s.orders:
+				again(asked, byControl)
 			}
 		}
 	}()

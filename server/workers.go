@@ -15,21 +15,22 @@ import (
 type workersEngine struct {
 	*workers.Manager
 	loaded *configs.Loaded
+	cpus   int // what processes: auto means
 }
 
 func newWorkers(cpus int, loaded *configs.Loaded, counters *metrics.Workers, log *slog.Logger) (Engine, error) {
-	cfg := loaded.Config
-	if cfg.Workers.Processes == 0 {
-		cfg.Workers.Processes = configs.Processes(cpus)
-	}
-	manager, err := workers.New(
-		workers.Config{App: cfg.App, Workers: cfg.Workers, Limits: cfg.Limits},
-		workers.Deps{Log: log, Counters: counters},
-	)
+	manager, err := workers.New(workersConfig(loaded.Config, cpus), workers.Deps{Log: log, Counters: counters})
 	if err != nil {
 		return nil, startFailure(loaded, err)
 	}
-	return &workersEngine{manager, loaded}, nil
+	return &workersEngine{manager, loaded, cpus}, nil
+}
+
+func workersConfig(cfg configs.Config, cpus int) workers.Config {
+	if cfg.Workers.Processes == 0 {
+		cfg.Workers.Processes = configs.Processes(cpus)
+	}
+	return workers.Config{App: cfg.App, Workers: cfg.Workers, Limits: cfg.Limits}
 }
 
 // Start starts the workers, and translates why they do not.
@@ -37,11 +38,23 @@ func (w *workersEngine) Start(ctx context.Context) error {
 	return startFailure(w.loaded, w.Manager.Start(ctx))
 }
 
+// Reload replaces the workers, and translates why it does not.
+func (w *workersEngine) Reload(ctx context.Context, loaded *configs.Loaded) error {
+	return startFailure(loaded, w.Manager.Reload(ctx, workersConfig(loaded.Config, w.cpus)))
+}
+
 // Ready counts the workers that take requests.
 func (w *workersEngine) Ready() int { return w.Snapshot().Ready() }
 
-// InFlight counts requests that wait or run.
-func (w *workersEngine) InFlight() int { return w.Snapshot().InFlight }
+// InFlight counts requests that wait or run, also in generations that were replaced.
+func (w *workersEngine) InFlight() int {
+	s := w.Snapshot()
+	n := s.InFlight
+	for _, replaced := range s.Draining {
+		n += replaced.InFlight
+	}
+	return n
+}
 
 // startFailure decides whose fault it is that the workers do not start, and with that the exit code: the
 // configuration's (an interpreter that cannot be used), the application's, or the system's.

@@ -50,6 +50,7 @@ func (p *program) report(err error) int {
 	var problems *configs.Problems
 	var app *server.AppError
 	var usage *usageError
+	var reload *reloadError
 	switch {
 	case err == nil:
 		return exitOK
@@ -59,6 +60,10 @@ func (p *program) report(err error) int {
 	case errors.As(err, &usage):
 		p.complain(usage.Error())
 		return exitConfig
+	case errors.As(err, &reload):
+		p.complain(strings.TrimRight(reload.Traceback, "\n"))
+		p.complain("penknife reload: nothing was changed: " + reload.Reason)
+		return reload.exitCode()
 	case errors.As(err, &app):
 		p.complain(strings.TrimRight(app.Traceback, "\n"))
 		p.complain("penknife: " + app.Error())
@@ -85,7 +90,8 @@ func (p *program) rootCommand() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(explainFlagError)
-	root.AddCommand(p.serveCommand(), p.checkCommand(), p.explainCommand(), p.versionCommand())
+	root.AddCommand(p.serveCommand(), p.statusCommand(), p.reloadCommand(), p.stopCommand(), p.checkCommand(),
+		p.explainCommand(), p.versionCommand())
 	return root
 }
 

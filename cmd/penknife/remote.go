@@ -1,0 +1,147 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"penknife/configs"
+	"penknife/control"
+)
+
+// remote is what the commands share that speak to a running penknife: the flags of `penknife serve`, since the place
+// of the socket follows from the configuration.
+type remote struct{ settings settingFlags }
+
+const remoteHelp = "\n\nThe control socket is found by the configuration: give the same --config or listeners as to " +
+	"penknife serve,\nor the socket itself with --control unix:PATH."
+
+// call finds the socket and lets use speak to it. A configuration with problems counts as far as it was understood,
+// because the server may run with an earlier state of it; if nobody answers, the problems are the better message.
+func (r *remote) call(p *program, use func(*control.Client) error) error {
+	loaded, problems := r.settings.load(p.environ, "")
+	path := loaded.Config.ControlSocket(p.environ)
+	if path == "" {
+		return &usageError{"penknife: the configuration has no control socket (control.listen)"}
+	}
+	err := use(control.NewClient(path))
+	if errors.Is(err, control.ErrNobody) && onlyAppMissing(problems) != nil {
+		return onlyAppMissing(problems)
+	}
+	if errors.Is(err, control.ErrNobody) {
+		return fmt.Errorf("%w\nIs it running? Give the same --config or listeners as to penknife serve, or --control unix:PATH", err)
+	}
+	return err
+}
+
+// onlyAppMissing drops the problem that no application is named, which does not matter here.
+func onlyAppMissing(err error) error {
+	var problems *configs.Problems
+	if !errors.As(err, &problems) {
+		return err
+	}
+	var kept configs.Problems
+	for _, problem := range problems.List {
+		if problem.Rule != configs.RuleAppMissing {
+			kept.List = append(kept.List, problem)
+		}
+	}
+	if len(kept.List) == 0 {
+		return nil
+	}
+	return &kept
+}
+
+// reloadError is a reload that changed nothing, as the server tells it.
+type reloadError struct{ control.Failure }
+
+func (e *reloadError) Error() string { return e.Reason }
+
+// exitCode is what `penknife serve` would have ended with.
+func (e *reloadError) exitCode() int {
+	switch e.Fault {
+	case control.FaultConfig:
+		return exitConfig
+	case control.FaultApp:
+		return exitImport
+	}
+	return exitOther
+}
+
+func (p *program) reloadCommand() *cobra.Command {
+	var r remote
+	cmd := &cobra.Command{
+		Use:   "reload",
+		Short: "Replace the application by its new code and configuration without losing a request",
+		Long: "Replace the application by its new code and configuration without losing a request. Returns when the new\n" +
+			"workers serve. If they cannot, nothing is changed: the reason is printed and the exit code is 2 for the\n" +
+			"configuration, 3 for the application, 1 for anything else." + remoteHelp,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return r.call(p, func(client *control.Client) error {
+				result, err := client.Reload(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if len(result.NeedsRestart) > 0 {
+					p.complain("penknife reload: these changes wait for a restart: " + strings.Join(result.NeedsRestart, ", "))
+				}
+				if result.Failure != nil {
+					return &reloadError{*result.Failure}
+				}
+				_, err = fmt.Fprintf(p.stdout, "generation %d serves, after %.1f s\n", result.Generation, result.Took)
+				return err
+			})
+		},
+	}
+	r.settings.addTo(cmd)
+	return cmd
+}
+
+func (p *program) stopCommand() *cobra.Command {
+	var r remote
+	var fast bool
+	cmd := &cobra.Command{
+		Use:   "stop",
+		Short: "Stop a running penknife as SIGTERM does, and wait until it is gone",
+		Long:  "Stop a running penknife as SIGTERM does, and wait until it is gone." + remoteHelp,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return r.call(p, func(client *control.Client) error { return client.Stop(cmd.Context(), fast) })
+		},
+	}
+	cmd.Flags().BoolVar(&fast, "fast", false, "Do not wait for requests in flight")
+	r.settings.addTo(cmd)
+	return cmd
+}
+
+func (p *program) statusCommand() *cobra.Command {
+	var r remote
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Print what a running penknife and its workers do",
+		Long:  "Print what a running penknife and its workers do." + remoteHelp,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return r.call(p, func(client *control.Client) error {
+				status, err := client.Status(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					encoder := json.NewEncoder(p.stdout)
+					encoder.SetIndent("", "  ")
+					return encoder.Encode(status)
+				}
+				return printStatus(p.stdout, status)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	r.settings.addTo(cmd)
+	return cmd
+}

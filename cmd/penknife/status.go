@@ -1,0 +1,81 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"penknife/control"
+)
+
+// printStatus writes a status for people.
+func printStatus(out io.Writer, s control.Status) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "penknife %s, pid %d, %s for %s\n", s.Version, s.PID, s.State, seconds(s.Uptime))
+	line := func(name, format string, values ...any) {
+		fmt.Fprintf(&b, "%-12s %s\n", name, fmt.Sprintf(format, values...))
+	}
+	line("application", "%s, generation %d, Python %s", s.Application, s.Current.Number, cmp.Or(s.Current.Python, "not known yet"))
+	line("config", "%s", cmp.Or(s.Config, "no file"))
+	for i, listener := range s.Listeners {
+		line([]string{"listeners", ""}[min(i, 1)], "%s %s", listener.Protocol, listener.Address)
+	}
+	line("requests", "%d in flight, %d places, %d connections", s.Current.InFlight, s.Current.Places, s.Connections)
+	line("reloads", "%s", reloads(s.Reloads))
+	appendGeneration(&b, s.Current)
+	for _, replaced := range s.Draining {
+		fmt.Fprintf(&b, "\ngeneration %d was replaced and finishes %d requests\n", replaced.Number, replaced.InFlight)
+		appendGeneration(&b, replaced)
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+func reloads(r control.Reloads) string {
+	text := fmt.Sprintf("%d succeeded, %d failed", r.Succeeded, r.Failed)
+	if r.Last == nil {
+		return text
+	}
+	text += "; the last one " + r.Last.At.Local().Format(time.DateTime)
+	if r.Last.Failure != nil {
+		first, _, _ := strings.Cut(r.Last.Failure.Reason, "\n")
+		text += " failed: " + first
+	}
+	if len(r.Last.NeedsRestart) > 0 {
+		text += "; a restart is needed for " + strings.Join(r.Last.NeedsRestart, ", ")
+	}
+	return text
+}
+
+func appendGeneration(b *strings.Builder, g control.Generation) {
+	if g.CrashLoop {
+		b.WriteString("\nthe workers keep dying; the next one is started")
+		if g.RetryAt != nil {
+			b.WriteString(" at " + g.RetryAt.Local().Format(time.TimeOnly))
+		}
+		b.WriteByte('\n')
+	}
+	b.WriteByte('\n')
+	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "WORKER\tPID\tSTATE\tUPTIME\tBUSY\tREQUESTS")
+	for _, w := range g.Workers {
+		state := w.State
+		if w.Reason != "" {
+			state += " (" + w.Reason + ")"
+		}
+		fmt.Fprintf(table, "%d\t%d\t%s\t%s\t%d\t%d\n", w.Index, w.PID, state, seconds(w.Uptime), w.Busy, w.Requests)
+	}
+	_ = table.Flush() // into memory
+}
+
+// seconds writes a time as people read it: exact to a second, from an hour on to a minute.
+func seconds(s float64) string {
+	d := time.Duration(s * float64(time.Second))
+	if d >= time.Hour {
+		return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
+	}
+	return d.Round(time.Second).String()
+}

@@ -1,0 +1,147 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"penknife/control"
+	"penknife/sockets"
+	"penknife/workers"
+)
+
+// errControlDir is a directory for control sockets that others could have prepared.
+var errControlDir = errors.New("belongs to somebody else, or others may write there")
+
+func (s *Server) newControl() *control.Server {
+	return control.New(control.Deps{
+		Status: s.status,
+		Reload: func(ctx context.Context) control.Reloaded { return s.reloads.ask().wait(ctx) },
+		Stop: func(fast bool) {
+			asked := actionDrain
+			if fast {
+				asked = actionFast
+			}
+			select {
+			case s.orders <- asked:
+			default: // several wait already
+			}
+		},
+		Log: s.log,
+	})
+}
+
+// controlStage opens the control socket. One that the configuration names must open; the one in the usual place is a
+// convenience, and a server without it is better than none.
+func (s *Server) controlStage() stage {
+	path := s.loaded.Config.ControlSocket(s.environ)
+	var listener *sockets.Listener
+	return stage{
+		name:  "control",
+		least: 100 * time.Millisecond,
+		start: func(ctx context.Context) (err error) {
+			if path == "" {
+				return nil
+			}
+			named := s.loaded.Config.Control.Listen != ""
+			if listener, err = openControl(ctx, path, !named); err != nil {
+				if named {
+					return err
+				}
+				s.log.Warn("no control socket: penknife status, reload and stop will not work", "error", err)
+				return nil
+			}
+			s.open.control = listener
+			s.control.Start(listener)
+			return nil
+		},
+		stop: func(ctx context.Context) error {
+			if listener == nil {
+				return nil
+			}
+			return errors.Join(s.control.Shutdown(ctx), listener.Close())
+		},
+	}
+}
+
+// openControl binds the socket, for nobody but our user; makeDir makes its directory too.
+func openControl(ctx context.Context, path string, makeDir bool) (*sockets.Listener, error) {
+	addr, err := sockets.Parse("unix:" + path)
+	if err != nil {
+		return nil, err
+	}
+	if makeDir {
+		if err := ownDirectory(filepath.Dir(path)); err != nil {
+			return nil, err
+		}
+	}
+	return sockets.Listen(ctx, addr, sockets.Permissions{Mode: 0o600, UID: -1, GID: -1})
+}
+
+// ownDirectory makes a directory unless it is there. One that we make has to be ours alone: in /tmp, somebody else
+// may have been first.
+func ownDirectory(dir string) error {
+	err := os.Mkdir(dir, 0o700)
+	if err == nil || !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if filepath.Dir(dir) != filepath.Clean(os.TempDir()) {
+		return nil
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !info.IsDir() || !ok || int(owner.Uid) != os.Geteuid() || info.Mode().Perm()&0o022 != 0 {
+		return fmt.Errorf("%s: %w", dir, errControlDir)
+	}
+	return nil
+}
+
+// status describes the server for the control socket.
+func (s *Server) status() control.Status {
+	now := time.Now()
+	snapshot := s.engine.Snapshot()
+	status := control.Status{
+		Version: s.version, PID: os.Getpid(), State: s.state(), Started: s.began, Uptime: now.Sub(s.began).Seconds(),
+		Config: s.loaded.File, Application: s.inForce.Load().Config.App.WSGI, Listeners: s.open.list(),
+		Connections: s.connections.Load(), Current: generationStatus(snapshot, now), Reloads: s.reloads.past(),
+	}
+	for _, replaced := range snapshot.Draining {
+		status.Draining = append(status.Draining, generationStatus(replaced, now))
+	}
+	return status
+}
+
+func (s *Server) state() string {
+	switch {
+	case s.gate.stopping.Load():
+		return "stopping"
+	case s.gate.opened.Load():
+		return "running"
+	}
+	return "starting"
+}
+
+func generationStatus(g workers.Snapshot, now time.Time) control.Generation {
+	status := control.Generation{
+		Number: g.Generation, Python: g.Python, ZygotePID: g.ZygotePID, CrashLoop: g.CrashLoop,
+		InFlight: g.InFlight, Places: g.Places, Workers: make([]control.Worker, 0, len(g.Workers)),
+	}
+	if g.CrashLoop {
+		status.RetryAt = &g.RetryAt
+	}
+	for _, w := range g.Workers {
+		status.Workers = append(status.Workers, control.Worker{
+			Index: w.Index, PID: w.PID, State: w.State.String(), Reason: w.Reason.String(), Started: w.Started,
+			Uptime: now.Sub(w.Started).Seconds(), Busy: w.Busy, Requests: w.Served,
+		})
+	}
+	return status
+}

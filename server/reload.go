@@ -1,0 +1,78 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"penknife/configs"
+	"penknife/control"
+)
+
+// reload is one reload from beginning to end. The goroutine of the reloader runs it. What can be reloaded is in
+// docs/decisions/0010-what-a-reload-covers.md.
+func (s *Server) reload(ctx context.Context, read func() (*configs.Loaded, error)) control.Reloaded {
+	begin := time.Now()
+	s.log.Info("reload begins")
+	restart, err := s.loadAnew(ctx, read)
+	took := time.Since(begin)
+	result := control.Reloaded{
+		At: time.Now(), Took: took.Seconds(), Generation: s.engine.Snapshot().Generation, NeedsRestart: restart,
+		Failure: failureOf(err),
+	}
+	s.metrics.Reloads.Done(err == nil)
+	if len(restart) > 0 {
+		s.log.Warn("some changes of the configuration wait for a restart", "keys", strings.Join(restart, ", "))
+	}
+	if err != nil {
+		s.log.Error("reload failed; everything stays as it was", "took", took.Round(time.Millisecond),
+			"reason", result.Failure.Reason, "traceback", result.Failure.Traceback)
+		return result
+	}
+	s.metrics.Reloads.Loaded(result.At)
+	s.log.Info("reloaded", "generation", result.Generation, "took", took.Round(time.Millisecond))
+	return result
+}
+
+// loadAnew reads the configuration and starts the application with it. It gives the keys whose new values it left.
+func (s *Server) loadAnew(ctx context.Context, read func() (*configs.Loaded, error)) (restart []string, err error) {
+	loaded := s.inForce.Load()
+	if read != nil {
+		if loaded, err = read(); err != nil {
+			return nil, err
+		}
+		loaded, restart = mergeReloaded(s.loaded, loaded)
+	}
+	if err := s.engine.Reload(ctx, loaded); err != nil {
+		return restart, err
+	}
+	s.inForce.Store(loaded)
+	return restart, nil
+}
+
+// mergeReloaded takes over what a reload can change and lists what else is different from the start.
+func mergeReloaded(start, fresh *configs.Loaded) (merged *configs.Loaded, restart []string) {
+	merged = &configs.Loaded{Config: start.Config, Sources: fresh.Sources, File: fresh.File}
+	merged.Config.App = fresh.Config.App
+	merged.Config.Workers = fresh.Config.Workers
+	merged.Config.Workers.CPUScheduling = start.Config.Workers.CPUScheduling // threads that run keep theirs
+	return merged, configs.Changed(merged.Config, fresh.Config)
+}
+
+// failureOf translates an error for the control socket; whose fault it is decides the exit code there.
+func failureOf(err error) *control.Failure {
+	var problems *configs.Problems
+	var app *AppError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &problems):
+		return &control.Failure{Fault: control.FaultConfig, Reason: problems.Error()}
+	case errors.As(err, &app):
+		return &control.Failure{Fault: control.FaultApp, Reason: app.Reason, Traceback: app.Traceback}
+	case errors.Is(err, context.Canceled):
+		return &control.Failure{Fault: control.FaultOther, Reason: errStopping.Error()}
+	}
+	return &control.Failure{Fault: control.FaultOther, Reason: err.Error()}
+}

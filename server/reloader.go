@@ -1,0 +1,134 @@
+package server
+
+import (
+	"context"
+	"sync"
+
+	"penknife/control"
+)
+
+// reloader runs reloads one at a time. Who asks during a reload joins the next one, which begins after the present
+// one and reads everything anew: however many ask, the newest state wins after at most two.
+type reloader struct {
+	run  func(context.Context) control.Reloaded
+	wake chan struct{} // of capacity 1: there is a next round
+	done chan struct{} // closed when the goroutine has ended
+
+	ctx    context.Context // of the reloads
+	cancel context.CancelFunc
+
+	mu      sync.Mutex // guards the rest
+	started bool
+	closed  bool
+	next    *round // that has not begun; nil: none was asked for
+	history control.Reloads
+}
+
+// round is one reload and all who have asked for it.
+type round struct {
+	over   chan struct{} // closed when result is there
+	result control.Reloaded
+}
+
+func newReloader(run func(context.Context) control.Reloaded) *reloader {
+	r := &reloader{run: run, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	return r
+}
+
+// start begins with what was asked for meanwhile. Reloads need an application that runs already.
+func (r *reloader) start() {
+	r.mu.Lock()
+	r.started = true
+	r.mu.Unlock()
+	go r.loop() // ended by shutdown, which waits
+}
+
+// ask asks for a reload. It does not block.
+func (r *reloader) ask() *round {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return r.refused()
+	}
+	if r.next == nil {
+		r.next = &round{over: make(chan struct{})}
+		notify(r.wake)
+	}
+	return r.next
+}
+
+// refused is a round that is over: nothing is reloaded any more.
+func (r *reloader) refused() *round {
+	refused := &round{over: make(chan struct{})}
+	refused.result.Failure = &control.Failure{Fault: control.FaultOther, Reason: errStopping.Error()}
+	close(refused.over)
+	return refused
+}
+
+// wait gives the result of a round. If ctx ends before, the reload goes on.
+func (r *round) wait(ctx context.Context) control.Reloaded {
+	select {
+	case <-r.over:
+		return r.result
+	case <-ctx.Done():
+		return control.Reloaded{Failure: &control.Failure{Fault: control.FaultOther, Reason: ctx.Err().Error()}}
+	}
+}
+
+func (r *reloader) loop() {
+	defer close(r.done)
+	for {
+		select {
+		case <-r.ctx.Done():
+			return
+		case <-r.wake:
+		}
+		r.mu.Lock()
+		one := r.next
+		r.next = nil
+		r.mu.Unlock()
+		if one == nil {
+			continue
+		}
+		one.result = r.run(r.ctx)
+		r.remember(one.result)
+		close(one.over)
+	}
+}
+
+func (r *reloader) remember(result control.Reloaded) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if result.Failure == nil {
+		r.history.Succeeded++
+	} else {
+		r.history.Failed++
+	}
+	r.history.Last = &result
+}
+
+// past tells what became of reloads so far.
+func (r *reloader) past() control.Reloads {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.history
+}
+
+// shutdown gives up the reload that runs, refuses those that wait, and returns when the goroutine has ended.
+func (r *reloader) shutdown(context.Context) error {
+	r.cancel()
+	r.mu.Lock()
+	r.closed = true
+	left, started := r.next, r.started
+	r.next = nil
+	r.mu.Unlock()
+	if left != nil {
+		left.result = r.refused().result
+		close(left.over)
+	}
+	if started {
+		<-r.done
+	}
+	return nil
+}
