@@ -1,0 +1,26 @@
+"""Answers with what the file named by VERSION had when it was imported; a version that is no number is a fault."""
+import os
+import time
+
+with open(os.environ["VERSION"]) as file:
+    VERSION = str(int(file.read()))
+
+
+def stream():
+    """About a second of blocks."""
+    for _ in range(20):
+        yield VERSION.encode() + b"\n"
+        time.sleep(0.05)
+
+
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/stream":
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return stream()
+    body = VERSION
+    if environ["REQUEST_METHOD"] == "POST":
+        body += " %d" % len(environ["wsgi.input"].read())
+    if environ["PATH_INFO"] == "/colour":
+        body = os.environ.get("COLOUR", "")
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return [body.encode()]
