@@ -1,5 +1,5 @@
 // Package server puts penknife together: it builds the parts from a configuration, starts them in order, turns
-// signals into a stop, and stops them in reverse. It is the only package that knows everyone, and it has no part in
+// signals into a reload or a stop, and stops them in reverse. It is the only package that knows everyone, and it has no part in
 // a request but the chain of handlers (handlers.go) and what is written down about it afterwards (observe.go).
 //
 // Start: sockets are bound first, so that a taken address is reported before the application is imported; then the
@@ -7,6 +7,6 @@
 // then the workers, then what is left.
 //
 // Goroutines: Run's caller (stages, signals); one for the engine's Start; one per listener that accepts; the access
-// log's writer; while stopping, one that waits for a further signal. Run waits for all of them before it returns.
-// Locks: accessLog.mu, a leaf.
+// log's writer; the reloader; while stopping, one that waits for a further signal. Run waits for all of them before it returns.
+// Locks: accessLog.mu, limiterState.mu and reloader.mu, all leaves.
 package server

@@ -5,14 +5,16 @@
 // bodies. What it never does: it opens no listener, writes no response, reads no configuration file.
 //
 //	Manager      public face: start, serve, shut down, snapshot; one atomic pointer to the current generation
+//	             (a reload swaps it: reload.go)
 //	generation   zygote, workers and queue that belong together
 //	supervisor   one goroutine that owns every worker's life; everything else sends it events
 //	launcher     what the supervisor may do to the world; tests give it a fake one
 //	zygote, workerProcess, process   the real world: exec, descriptors, pidfds, wait
 //
-// Goroutines, all ended by Manager.Shutdown: the supervisor and its queue's (per generation); a reader of the
+// Goroutines, all ended by Manager.Shutdown: the supervisor and its queue's (per generation); one
+// that ends a generation which a reload has replaced; a reader of the
 // control socket, a watcher of the pidfd and two output pumps (per process); the orphan reaper (one). All wait in the
 // Go poller or in channels: an idle server wakes nobody.
 //
-// Locks: mailbox.mu and family.mu, both leaves, held for a few instructions.
+// Locks: Manager.mu, mailbox.mu and family.mu, all leaves, held for a few instructions.
 package workers
