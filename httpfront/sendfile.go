@@ -12,8 +12,8 @@ import (
 	"penknife/gateway"
 )
 
-// maxSendfile is what one sendfile call is asked for, so that a deadline covers a bounded amount.
-const maxSendfile = 1 << 20
+// maxSendfile is what one sendfile call is asked for, so that a deadline covers a bounded amount and a turn is short.
+const maxSendfile = 128 << 10
 
 // sendFile sends length bytes of f from offset. Small files go with the head in one write; larger ones by sendfile.
 // It never uses the file's own position, which the application may share.
@@ -77,7 +77,9 @@ func (c *conn) sendfile(f *os.File, offset, length int64) (done int64, err error
 		var sendErr error
 		at := offset + done
 		err := socket.Write(func(fd uintptr) bool {
+			owned := c.srv.turns.acquire()
 			n, sendErr = unix.Sendfile(int(fd), int(f.Fd()), &at, int(min(length-done, maxSendfile)))
+			c.srv.turns.release(owned)
 			return !errors.Is(sendErr, unix.EAGAIN)
 		})
 		c.srv.sendfileCalls.Add(1)

@@ -64,6 +64,7 @@ type Server struct {
 	scratch sync.Pool // of *scratch
 	blocks  sync.Pool // of *[]byte with blockSize bytes
 
+	turns    turns
 	conns    *registry
 	stopping atomic.Bool
 	// sendfileCalls counts the kernel copies: tests see by it that the fast way was taken.
@@ -80,7 +81,8 @@ func New(cfg configs.HTTP, limits configs.Limits, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		handler: deps.Handler, observer: deps.Observer, counter: deps.Counter, nextID: deps.NextID,
-		log: deps.Log, open: deps.Open, limits: withDefaults(limits), trusted: trusted, conns: newRegistry(),
+		log: deps.Log, open: deps.Open, limits: withDefaults(limits), trusted: trusted, turns: newTurns(),
+		conns: newRegistry(),
 	}
 	if s.counter == nil {
 		s.counter = noCounter{}
