@@ -12,9 +12,9 @@
 //	zygote, workerProcess, process   the real world: exec, descriptors, pidfds, wait
 //
 // Goroutines, all ended by Manager.Shutdown: the supervisor and its queue's (per generation); one
-// that ends a generation which a reload has replaced; a reader of the
-// control socket, a watcher of the pidfd and two output pumps (per process); the orphan reaper (one). All wait in the
-// Go poller or in channels: an idle server wakes nobody.
+// that ends a generation which a reload has replaced; a reader of the control socket, a watcher of the pidfd and two
+// output pumps (per process); the orphan reaper (one). All wait in the Go poller or in channels: an idle server wakes
+// nobody.
 //
 // Locks: Manager.mu, mailbox.mu and family.mu, all leaves, held for a few instructions.
 package workers

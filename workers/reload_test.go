@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"sync"
@@ -82,6 +83,35 @@ func TestReload_OldGenerationFinishesWhatItHolds(t *testing.T) {
 	testkit.Eventually(t, 5*time.Second, gone(old...))
 	if s := m.Snapshot(); s.Workers[0].Served != 1 {
 		t.Errorf("the new worker has served %d", s.Workers[0].Served)
+	}
+}
+
+// TestReload_BodyThatArrivesMeanwhile: an upload that began before the reload is for whoever serves when it is there.
+func TestReload_BodyThatArrivesMeanwhile(t *testing.T) {
+	t.Parallel()
+	c := testConfig(t)
+	m := startManager(t, c)
+	upload, client := io.Pipe()
+	req := request(t, "/body")
+	req.Body, req.ContentLength = upload, -1
+	result := make(chan answered, 1)
+	go func() { // ends with the request
+		body, err := m.send(t, req)
+		result <- answered{body, err}
+	}()
+	if _, err := client.Write([]byte("before ")); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Reload(t.Context(), painted(c, "blue")); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Eventually(t, 5*time.Second, m.noneDraining)
+	if _, err := client.Write([]byte("after")); err != nil {
+		t.Fatal(err)
+	}
+	_ = client.Close()
+	if a := <-result; a.err != nil || a.body != "12 12 bef" {
+		t.Errorf("got %q, %v", a.body, a.err)
 	}
 }
 
