@@ -85,6 +85,7 @@ type Static struct {
 	Index         []string          `yaml:"index"`         // what a directory is answered with, first that exists
 	Fallback      string            `yaml:"fallback"`      // below Root, instead of 404 for pages; empty: none
 	Precompressed bool              `yaml:"precompressed"` // use siblings NAME.br, NAME.zst, NAME.gz
+	Compress      bool              `yaml:"compress"`      // with gzip what has no sibling, once for each change
 	CacheControl  string            `yaml:"cache_control"`
 	Immutable     string            `yaml:"immutable"` // ImmutableAuto, ImmutableOff or a pattern
 	Headers       map[string]string `yaml:"headers"`

@@ -49,7 +49,7 @@ const (
 
 // DefaultStatic gives an entry of static before anything was set.
 func DefaultStatic() Static {
-	return Static{Index: []string{"index.html"}, Precompressed: true, Immutable: ImmutableAuto, Memory: 32 << 20}
+	return Static{Index: []string{"index.html"}, Precompressed: true, Compress: true, Immutable: ImmutableAuto, Memory: 32 << 20}
 }
 
 // newEntry gives an entry of a list of mappings, with its defaults.

@@ -123,6 +123,8 @@ var keyDocs = map[string]keyDoc{
 		"that do their routing in the browser. A path with a dot in its last segment counts only if the client accepts text/html."},
 	"static.precompressed": {doc: "Send the siblings `NAME.br`, `NAME.zst` and `NAME.gz` to clients that accept them. One that is " +
 		"more than a minute older than the file itself, or not smaller, is not used."},
+	"static.compress": {doc: "Compress files from 512 bytes to 1 MiB that have no such sibling with gzip, when they are first asked " +
+		"for, and hold the result in `static.memory`. Only types that get smaller by it."},
 	"static.cache_control": {doc: "The `Cache-Control` of the answers, such as `max-age=3600`. Empty: none."},
 	"static.immutable": {doc: "Which names never change their content and get `public, max-age=31536000, immutable`: `auto` are " +
 		"those with a hash of 8 or more hexadecimal digits (`base.55e7cbb9ba48.css`, `app-3f9a21bc.js`), `off` are none, anything " +

@@ -36,7 +36,7 @@ func (b *fileBody) CloseWithError(error) {
 // with content and for HEAD.
 func (v *visit) answer(f *file, from *os.File) *gateway.Response {
 	if v.wantsRange(f) {
-		spans, verdict := parseRanges(v.ranges, f.id.size)
+		spans, verdict := parseRanges(v.ranges, f.length())
 		switch verdict {
 		case rangeRefused:
 			release(from)
@@ -51,7 +51,7 @@ func (v *visit) answer(f *file, from *os.File) *gateway.Response {
 	if f.whole != nil {
 		return f.whole
 	}
-	resp := &gateway.Response{Status: http.StatusOK, Reason: reasonOK, Fields: f.full, Length: f.id.size, Body: noBody}
+	resp := &gateway.Response{Status: http.StatusOK, Reason: reasonOK, Fields: f.full, Length: f.length(), Body: noBody}
 	if from != nil {
 		attach(resp, from, 0)
 	}
@@ -73,7 +73,7 @@ func (v *visit) partial(f *file, from *os.File, spans []span) *gateway.Response 
 	fields := append(make([]byte, 0, len(f.full)+64), f.full...)
 	resp := &gateway.Response{
 		Status: http.StatusPartialContent, Reason: reasonPartial, Length: s.length, Body: noBody,
-		Fields: appendContentRange(fields, s, f.id.size),
+		Fields: appendContentRange(fields, s, f.length()),
 	}
 	if from != nil {
 		attach(resp, from, s.start)
@@ -108,5 +108,5 @@ func plainPage(status int, fields string) *gateway.Response {
 }
 
 func unsatisfiable(f *file) *gateway.Response {
-	return plainPage(http.StatusRequestedRangeNotSatisfiable, "Content-Range: bytes */"+strconv.FormatInt(f.id.size, 10)+"\r\n")
+	return plainPage(http.StatusRequestedRangeNotSatisfiable, "Content-Range: bytes */"+strconv.FormatInt(f.length(), 10)+"\r\n")
 }

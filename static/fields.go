@@ -21,10 +21,7 @@ func appendField(dst []byte, name, value string) []byte {
 // writeFields renders what an answer about the file says. The brief form has what RFC 9110 section 15.4.5 wants in a
 // 304, and the mount's own fields.
 func (m *mount) writeFields(f *file) {
-	name := f.plain
-	if m.single {
-		name = m.root
-	}
+	name := m.nameOf(f.plain)
 	brief := appendField(make([]byte, 0, 256+len(m.headers)), "ETag", f.tag)
 	if f.modified > 0 {
 		brief = append(brief, "Last-Modified: "...)
@@ -42,12 +39,14 @@ func (m *mount) writeFields(f *file) {
 	}
 	f.brief = append(brief, m.headers...)
 
-	full := appendField(make([]byte, 0, len(f.brief)+128), "Content-Type", contentType(m.types, name))
+	mediaType := contentType(m.types, name)
+	f.compressible = isCompressible(mediaType)
+	full := appendField(make([]byte, 0, len(f.brief)+128), "Content-Type", mediaType)
 	if f.coding != codingPlain {
 		full = appendField(full, "Content-Encoding", f.coding.String())
 	}
 	full = append(full, "Accept-Ranges: bytes\r\n"...)
-	if f.id.size == 0 {
+	if f.length() == 0 {
 		full = append(full, "Content-Length: 0\r\n"...) // front ends do not announce nothing in answer to HEAD
 	}
 	f.full = append(full, f.brief...)

@@ -14,15 +14,17 @@ import (
 // file is what is known about one file: its head as it goes out, and its content if it is small. Nothing of it changes
 // but the flags of the memory.
 type file struct {
-	key      string // its path below the mount, then for a sibling NUL and its suffix
-	plain    string // its path below the mount, without a sibling's suffix
-	path     string // absolute
-	id       identity
-	coding   coding
-	varies   bool   // other codings of it exist
-	content  []byte // nil if it is not held
-	tag      string
-	modified int64 // seconds since 1970; 0 when there is no usable date
+	key    string // its path below the mount, then for a sibling NUL and its suffix
+	plain  string // its path below the mount, without a sibling's suffix
+	path   string // absolute
+	id     identity
+	coding coding
+	varies bool // other codings of it exist, or will
+	// compressible: its type gets smaller.
+	compressible bool
+	content      []byte // nil if it is not held
+	tag          string
+	modified     int64 // seconds since 1970; 0 when there is no usable date
 
 	full, brief []byte            // fields of a 200, of a 304
 	whole       *gateway.Response // the complete answer, shared by all requests; nil without content
@@ -39,6 +41,14 @@ func (f *file) cost() int64 {
 	return int64(len(f.content)+len(f.full)+len(f.brief)+2*len(f.key)+len(f.path)) + entryCost
 }
 
+// length is how many bytes an answer has.
+func (f *file) length() int64 {
+	if f.content != nil {
+		return int64(len(f.content))
+	}
+	return f.id.size
+}
+
 // isWeak says that the tag is good for nothing but saving a transfer.
 func (f *file) isWeak() bool { return f.tag[0] == 'W' }
 
@@ -49,6 +59,7 @@ type wanted struct {
 	path   string
 	coding coding
 	varies bool
+	make   bool // compress it
 }
 
 // errNotRegular: a directory, a FIFO, a device or a socket is there.
@@ -73,7 +84,11 @@ func (m *mount) read(w wanted, known *file) (*file, *os.File, error) {
 		return known, f, nil
 	}
 	made := &file{key: w.key, plain: w.plain, path: w.path, id: id, coding: w.coding, varies: w.varies}
-	if id.size <= m.maxHeld && made.readContent(f) {
+	fill := made.readContent
+	if w.make {
+		fill = made.compressContent
+	}
+	if (id.size <= m.maxHeld || w.make && id.size <= mostCompressed) && fill(f) {
 		f.Close() //nolint:errcheck // nothing was written
 		f = nil
 	}
@@ -123,7 +138,7 @@ func (m *mount) finish(f *file, now time.Time) {
 	f.unchanged = &gateway.Response{Status: http.StatusNotModified, Reason: reasonNotModified, Fields: f.brief, Body: noBody}
 	if f.content != nil {
 		f.whole = &gateway.Response{
-			Status: http.StatusOK, Reason: reasonOK, Fields: f.full, Length: f.id.size, Whole: f.content, Body: noBody,
+			Status: http.StatusOK, Reason: reasonOK, Fields: f.full, Length: f.length(), Whole: f.content, Body: noBody,
 		}
 	}
 }

@@ -65,15 +65,22 @@ func (m *mount) lookIndex(dir []byte) (place, bool) {
 
 // choose goes from a file to the sibling that the client likes best, if there is one.
 func (m *mount) choose(p place, a *asked, now time.Time) place {
-	set := m.siblingsOf(&p, now)
-	p.varies = set != 0
+	var set codingSet
+	if m.siblings {
+		set = m.siblingsOf(&p, now)
+	}
+	makes := set == 0 && m.compresses(&p, now)
+	p.varies = set != 0 || makes
 	if p.held != nil && p.held.varies != p.varies {
 		p.held = nil // its head says the wrong thing
 	}
-	if set == 0 || len(a.acceptEncoding) == 0 {
+	if !p.varies || len(a.acceptEncoding) == 0 {
 		return p
 	}
 	w := parseAccept(a.acceptEncoding)
+	if makes {
+		return m.chooseMade(p, &w)
+	}
 	for {
 		c := w.choose(set)
 		if c == codingPlain {

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"penknife/configs"
@@ -30,20 +31,23 @@ type mount struct {
 	index    []string
 	fallback string
 	siblings bool // look for .br, .zst, .gz
+	compress bool // make what has no siblings smaller
 
 	cacheControl string
 	immutable    func(name string) bool
 	headers      []byte // lines
 	types        map[string]string
 
-	open     *opener
-	memory   memory
-	maxHeld  int64
-	settle   time.Duration // see settled
-	boundary boundary
-	next     gateway.Handler
-	counter  Counter
-	log      *slog.Logger
+	open   *opener
+	memory memory
+	// compressing is held by the request that compresses; nobody waits for it.
+	compressing sync.Mutex
+	maxHeld     int64
+	settle      time.Duration // see settled
+	boundary    boundary
+	next        gateway.Handler
+	counter     Counter
+	log         *slog.Logger
 }
 
 func newMount(cfg configs.Static, open *opener, deps Deps) (*mount, error) {
@@ -57,7 +61,7 @@ func newMount(cfg configs.Static, open *opener, deps Deps) (*mount, error) {
 	}
 	m := &mount{
 		prefix: strings.TrimRight(cfg.URL, "/"), root: root, single: !info.IsDir(), fallsOn: cfg.Fallthrough,
-		index: cfg.Index, fallback: cfg.Fallback, siblings: cfg.Precompressed, cacheControl: cfg.CacheControl,
+		index: cfg.Index, fallback: cfg.Fallback, siblings: cfg.Precompressed, compress: cfg.Compress, cacheControl: cfg.CacheControl,
 		headers: appendHeaders(nil, cfg.Headers), types: cfg.Types, open: open, settle: settleTime,
 		maxHeld: min(maxHeld, int64(cfg.Memory)), next: deps.Next, counter: deps.Counter, log: deps.Log,
 	}
@@ -107,6 +111,14 @@ func (m *mount) match(path []byte) (rest []byte, ok bool) {
 		return rest, m.prefix != ""
 	}
 	return rest, rest[0] == '/'
+}
+
+// nameOf gives the name that decides about the type.
+func (m *mount) nameOf(plain string) string {
+	if m.single {
+		return m.root
+	}
+	return plain
 }
 
 func (m *mount) count(how Outcome) {

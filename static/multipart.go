@@ -39,7 +39,7 @@ func multipart(f *file, from *os.File, spans []span, line boundary) *gateway.Res
 	length := int64(0)
 	for _, s := range spans {
 		head := append(append([]byte("\r\n--"+line+"\r\n"), typeLine...), '\r', '\n')
-		head = append(appendContentRange(head, s, f.id.size), '\r', '\n')
+		head = append(appendContentRange(head, s, f.length()), '\r', '\n')
 		readers = append(readers, bytes.NewReader(head), io.NewSectionReader(source, s.start, s.length))
 		length += int64(len(head)) + s.length
 	}

@@ -29,10 +29,10 @@ func (m *mount) serve(r *gateway.Request, rest []byte) (*gateway.Response, error
 	case err != nil:
 		return v.trouble(err)
 	}
-	if m.siblings {
+	if m.siblings || m.compress {
 		v.place = m.choose(v.place, &v.asked, r.Start)
 	}
-	if r.Later == nil || v.held != nil || v.id.size > m.maxHeld {
+	if r.Later == nil || v.held != nil || v.id.size > m.maxHeld && !v.make {
 		return v.deliver()
 	}
 	later := v
@@ -121,6 +121,9 @@ func (v *visit) deliver() (*gateway.Response, error) {
 		}
 	}
 	f, from, err := v.m.read(v.wanted, v.held)
+	if v.make {
+		v.m.compressing.Unlock()
+	}
 	if err != nil && v.coding != codingPlain {
 		f, from, err = v.readPlain()
 	}
