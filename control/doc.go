@@ -8,3 +8,7 @@
 // It never acts by itself: what a word means is in the functions of Deps. Goroutines: the accept loop and the
 // connections of net/http; Shutdown ends them and waits. It takes no lock.
 package control
+
+import (
+	_ "penknife/gateway" // on a system that penknife has no build for, its error comes first and alone
+)

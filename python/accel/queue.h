@@ -8,6 +8,10 @@
 
 #include "layout.h"
 
+#if !defined(__linux__) || !(defined(__x86_64__) || defined(__aarch64__))
+#error "penknife runs on Linux on x86-64 and arm64 only"
+#endif
+
 /* The mapped memory and where its parts are. Read-only after pk_queue_map. */
 typedef struct {
     uint8_t *base;
