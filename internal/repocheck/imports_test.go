@@ -28,6 +28,9 @@ func TestImportsPointDown(t *testing.T) {
 				t.Fatal(err)
 			}
 			imported, own := strings.CutPrefix(path, module)
+			if imported == "gateway" && spec.Name != nil && spec.Name.Name == "_" {
+				continue // nothing but its error on other platforms (platform_other.go)
+			}
 			if own && !allowed(s, imported) {
 				t.Errorf("%s imports %s: the import graph (ARCHITECTURE.md) has no such edge", s.line(spec), imported)
 			}
