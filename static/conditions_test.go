@@ -122,6 +122,9 @@ func TestTagIsWeakWhileAChangeWouldNotShow(t *testing.T) {
 	if got := s.get("/static/l.bin", "If-Range: "+fresh.fields["etag"], "Range: bytes=0-0"); got.status != 200 {
 		t.Errorf("If-Range with a weak tag: %d", got.status)
 	}
+	if got := s.get("/static/l.bin", "If-Match: "+fresh.fields["etag"][2:]); got.status != 412 {
+		t.Errorf("If-Match with the opaque part of a weak tag: %d", got.status)
+	}
 	if got := s.get("/static/l.bin", "If-Range: "+fresh.fields["last-modified"], "Range: bytes=0-0"); got.status != 200 {
 		t.Errorf("If-Range with the date of a weak tag: %d", got.status)
 	}
@@ -172,6 +175,11 @@ func TestRanges(t *testing.T) {
 	}
 	if got := s.get("/static/large", "Range: bytes=-4"); got.body != large[size-4:] {
 		t.Errorf("large: %+v", got)
+	}
+	for count, want := range map[int]int{maxRanges: 206, maxRanges + 1: 200} {
+		if got := s.get("/static/large", "Range: bytes="+strings.Repeat("0-0,", count)); got.status != want {
+			t.Errorf("%d ranges: %d, want %d", count, got.status, want)
+		}
 	}
 	if got := s.get("/static/empty", "Range: bytes=0-"); got.status != 416 || got.fields["content-range"] != "bytes */0" {
 		t.Errorf("empty: %+v", got)
