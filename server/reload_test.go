@@ -168,9 +168,14 @@ func TestReloadWaitsForTheStartAndEndsWithTheServer(t *testing.T) {
 
 func TestStatusTellsAll(t *testing.T) {
 	b := newBench(t, nil).start()
-	status, err := b.client().Status(t.Context())
-	if err != nil || status.State != "starting" {
-		t.Errorf("%+v, %v", status, err)
+	var status control.Status
+	var err error
+	eventually(t, "the control socket answers", func() bool { // it is bound after the one that start waits for
+		status, err = b.client().Status(t.Context())
+		return err == nil
+	})
+	if status.State != "starting" {
+		t.Errorf("%+v", status)
 	}
 	b.open()
 	status, err = b.client().Status(t.Context())
