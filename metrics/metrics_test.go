@@ -15,7 +15,8 @@ import (
 )
 
 func newSet() *Set {
-	return New("1.2.3", Names{Fronts: []string{"", "http", "uwsgi"}, Kinds: []string{"", "bad_request", "app_error"}})
+	return New("1.2.3", Names{Fronts: []string{"", "http", "uwsgi"}, Kinds: []string{"", "bad_request", "app_error"},
+		Static: []string{"", "memory", "missed"}})
 }
 
 // page gives what a scrape would read.
@@ -35,6 +36,21 @@ func expect(t *testing.T, text string, lines ...string) {
 		if !strings.Contains(text, line+"\n") {
 			t.Errorf("%q is not on the page", line)
 		}
+	}
+}
+
+func TestStatic(t *testing.T) {
+	s := newSet()
+	s.Static.Watch(func() int64 { return 4711 })
+	s.Static.Answered(1)
+	s.Static.Answered(1)
+	s.Static.Answered(0)
+	s.Static.Answered(99)
+	text := page(t, s)
+	expect(t, text, `penknife_static_requests_total{outcome="memory"} 2`, `penknife_static_requests_total{outcome="missed"} 0`,
+		"penknife_static_memory_bytes 4711")
+	if strings.Contains(text, `outcome="unknown"`) {
+		t.Error("outcome 0 has a series")
 	}
 }
 

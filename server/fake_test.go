@@ -148,10 +148,13 @@ func (f *fakeFront) answer(conn net.Conn) {
 	}
 	r := &gateway.Request{
 		ID: f.deps.nextID(), Front: f.protocol, Start: time.Now(), Method: []byte("GET"),
-		Target: []byte(strings.TrimSpace(line)), Proto: []byte("HTTP/1.1"),
+		Target: []byte(strings.TrimSpace(line)), Path: []byte(strings.TrimSpace(line)), Proto: []byte("HTTP/1.1"),
 	}
-	_, err = f.deps.handler.Serve(r)
+	resp, err := f.deps.handler.Serve(r)
 	status := 200
+	if resp != nil && resp.Status != 0 {
+		status = resp.Status
+	}
 	if err != nil {
 		page, _ := gateway.PageFor(err)
 		status = page.Status
