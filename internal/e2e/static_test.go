@@ -148,6 +148,7 @@ func TestStaticAnswersAsNginxDoes(t *testing.T) {
 func TestStaticWithCurl(t *testing.T) {
 	root := staticTree(t)
 	s := serve(t, "hello:application", testkit.Options{Flags: []string{"--static", "/static/=" + root, "--static", "/one.css=" + root + "/style.css"}})
+	testkit.Write(t, root, "script.js", strings.Repeat("the same again ", 1000))
 	base := "http://" + s.HTTP
 	etag := filepath.Join(t.TempDir(), "etag")
 	for _, row := range []struct {
@@ -163,6 +164,8 @@ func TestStaticWithCurl(t *testing.T) {
 		{"200 1", []string{"-L", "-o", "/dev/null", "-w", "%{http_code} %{num_redirects}", base + "/static/docs"}},
 		{"404", []string{"--path-as-is", "-o", "/dev/null", "-w", "%{http_code}", base + "/static/../../../../etc/passwd"}},
 		{"a{b:c}", []string{"--range", "0-5", base + "/one.css"}},
+		{strings.Repeat("the same again ", 9), []string{"--compressed", base + "/static/script.js"}},
+		{"gzip", []string{"--compressed", "-o", "/dev/null", "-w", "%header{content-encoding}", base + "/static/script.js"}},
 		{"Content-Encoding: gzip", []string{"--head", "-H", "Accept-Encoding: gzip", base + "/static/style.css"}},
 	} {
 		if out := curl(t, row.arguments...); !strings.Contains(out, row.want) {
