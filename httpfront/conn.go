@@ -44,6 +44,7 @@ type conn struct {
 	handed   bool
 	linger   bool // the client may still be sending: see lingerOn
 	idle     atomic.Bool
+	lingers  atomic.Bool // in lingerOn
 	closed   sync.Once
 
 	now                   time.Time // when the connection last began to wait or to write, without asking the clock too often
@@ -249,7 +250,7 @@ func (c *conn) Close() error {
 		if c.cut {
 			c.reset()
 		} else if c.linger || len(c.pending()) > 0 {
-			lingerOn(c.Conn, lingerTime)
+			c.lingerOn()
 		}
 		err = c.Conn.Close()
 		c.recycle()

@@ -18,6 +18,7 @@ const deadlineSlack = time.Second
 // How long a closing connection listens to a client that is still sending, and for how many bytes.
 const (
 	lingerTime  = 5 * time.Second
+	lingerStop  = 500 * time.Millisecond // of it, when the server stops
 	lingerBytes = 64 << 20
 )
 
@@ -143,6 +144,16 @@ func lingerOn(nc net.Conn, d time.Duration) {
 		return
 	}
 	io.CopyN(io.Discard, nc, lingerBytes)
+}
+
+// lingerOn is lingerOn for this connection; a server that stops does not wait as long.
+func (c *conn) lingerOn() {
+	c.lingers.Store(true)
+	d := lingerTime
+	if c.srv.stopping.Load() {
+		d = lingerStop
+	}
+	lingerOn(c.Conn, d)
 }
 
 // reset makes Close send a TCP reset: the only way to tell a client that a body which ends with the connection is cut.

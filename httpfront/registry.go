@@ -115,11 +115,15 @@ func (r *registry) signal() {
 }
 
 // wakeIdle makes connections that wait for a request look at the server's state. A wake that hits a connection which
-// has just got its first byte does no harm: its reads see that their own deadline has not passed and go on.
+// has just got its first byte does no harm: its reads see that their own deadline has not passed and go on. Those that
+// only wait for a client to take its answer get little more time.
 func (r *registry) wakeIdle() {
 	for _, c := range r.snapshot() {
-		if c.idle.Load() {
+		switch {
+		case c.idle.Load():
 			c.Conn.SetReadDeadline(longAgo)
+		case c.lingers.Load():
+			c.Conn.SetReadDeadline(time.Now().Add(lingerStop))
 		}
 	}
 }

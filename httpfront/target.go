@@ -20,7 +20,7 @@ func (h *head) parseTarget() *refusal {
 		if string(h.method) != "OPTIONS" {
 			return refuseTarget
 		}
-		h.path = h.target
+		h.path = nil // no path: RFC 3875 section 4.1.5 has none that does not begin with a slash
 	default:
 		return h.parseAbsolute()
 	}
@@ -57,13 +57,13 @@ func (h *head) parseAbsolute() *refusal {
 	if len(h.path) == 0 {
 		h.path = rootPath
 		if string(h.method) == "OPTIONS" && len(h.query) == 0 {
-			h.path = starPath // RFC 9112 section 3.2.4: it was * before the last proxy
+			h.path = nil // RFC 9112 section 3.2.4: it was * before the last proxy
 		}
 	}
 	return nil
 }
 
-var rootPath, starPath = []byte("/"), []byte("*")
+var rootPath = []byte("/")
 
 // appendDecoded appends path with its escapes decoded, once. It reports false for an escape that is not %XX, and for
 // an encoded NUL.

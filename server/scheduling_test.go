@@ -32,6 +32,7 @@ func policies(t *testing.T, pid string) map[uint32]int {
 }
 
 func TestSetScheduling_AllThreadsAndChildren(t *testing.T) {
+	t.Cleanup(func() { backToNormal(t) })
 	if err := setScheduling("other"); err != nil {
 		t.Fatal(err)
 	}
@@ -56,5 +57,28 @@ func TestSetScheduling_AllThreadsAndChildren(t *testing.T) {
 	defer hold.Close()
 	if got := policies(t, strconv.Itoa(child.Process.Pid)); got[schedBatch] != 1 {
 		t.Errorf("child by policy: %v", got)
+	}
+}
+
+// backToNormal undoes the change for the tests that follow.
+func backToNormal(t *testing.T) {
+	t.Helper()
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, thread := range threads {
+		id, err := strconv.Atoi(thread.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		attr, err := unix.SchedGetAttr(id, 0)
+		if err != nil {
+			continue // ended by now
+		}
+		attr.Policy = schedOther
+		if err := unix.SchedSetAttr(id, attr, 0); err != nil && err != unix.ESRCH {
+			t.Fatal(err)
+		}
 	}
 }

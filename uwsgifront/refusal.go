@@ -63,7 +63,7 @@ func (c *conn) refuse(r *refusal) {
 	defer c.finish()
 	c.srv.counter.ProtocolError(r.reason)
 	if gateway.KindOf(r.err) != gateway.KindBodyTooLarge {
-		c.srv.warn("request refused", "request", c.req.ID, "reason", r.reason, "detail", r.err.Reason)
+		c.srv.warn("request refused", "request", c.req.ID, "reason", r.reason, "detail", r.err.Reason, "client", string(c.req.RemoteAddr))
 	}
 	err := c.writePage(r)
 	c.report(r)
