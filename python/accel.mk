@@ -26,4 +26,4 @@ $(ACCEL_OUT): $(ACCEL_SOURCES) $(ACCEL_HEADERS) python/accel.mk | python/dist/.k
 		echo "accel: $$include/Python.h is missing; install it (Debian, Ubuntu: apt-get install python3-dev)" >&2; \
 		exit 1; \
 	fi; \
-	set -x; $(CC) $(ACCEL_CFLAGS) -I"$$include" -o $@.new $(ACCEL_SOURCES) && mv $@.new $@
+	set -x; $(CC) $(ACCEL_CFLAGS) -isystem "$$include" -o $@.new $(ACCEL_SOURCES) && mv $@.new $@
