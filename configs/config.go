@@ -75,6 +75,12 @@ type Workers struct {
 	GracePeriod    time.Duration `yaml:"grace_period"`    // for requests in flight at TERM
 	CPUScheduling  string        `yaml:"cpu_scheduling"`  // batch or other: of all penknife's processes
 	ResponseBuffer ByteSize      `yaml:"response_buffer"` // of a response, taken off the worker for a slow client
+
+	// A worker that reaches one of these is replaced; 0 is none. The jitter shortens the first and the second.
+	MaxRequests       int           `yaml:"max_requests"`
+	MaxRequestsJitter Percent       `yaml:"max_requests_jitter"`
+	MaxLifetime       time.Duration `yaml:"max_lifetime"`
+	MaxRSS            ByteSize      `yaml:"max_rss"`
 }
 
 // Static is one prefix of paths and the files that are served below it.

@@ -36,6 +36,8 @@ func Default() Config {
 			GracePeriod:    30 * time.Second,
 			CPUScheduling:  "batch",
 			ResponseBuffer: 256 << 10,
+
+			MaxRequestsJitter: 10,
 		},
 		Log: Log{Level: "info", Format: "text", Access: "off"},
 	}

@@ -110,6 +110,16 @@ var keyDocs = map[string]keyDoc{
 			"as systemd's `CPUSchedulingPolicy`, is kept."},
 	"workers.response_buffer": {min: 4 << 10, max: 64 << 20,
 		doc: "How much of a response is taken off its worker ahead of a slow client."},
+	"workers.max_requests": {flag: "max-requests", max: 1 << 40,
+		doc: "After about this many requests a worker is replaced: its successor is ready before it leaves. 0 is no limit."},
+	"workers.max_requests_jitter": {max: 100,
+		doc: "By how much `workers.max_requests` and `workers.max_lifetime` are shortened at most, at random for each " +
+			"worker, so that they do not all reach them at once."},
+	"workers.max_lifetime": {flag: "max-lifetime", max: 365 * day,
+		doc: "After this time a worker is replaced in the same way. 0 is no limit, else at least 1s."},
+	"workers.max_rss": {flag: "max-rss", max: 1 << 50,
+		doc: "A worker whose resident memory, without what is backed by files or shared, is above this is replaced in the " +
+			"same way. It is measured every 2 s at most, after requests. 0 is no limit."},
 
 	"static": {flag: "static", doc: "In the file a list of mappings with the keys below; in the environment and on the " +
 		"command line `URL=ROOT` only, which replace the whole list; an entry of the file with the same URL keeps its other keys."},
@@ -159,10 +169,7 @@ const (
 // notBuilt names sections and keys that belong to penknife but not to this build, so that a configuration that
 // counts on them is refused with the reason.
 var notBuilt = map[string]string{
-	"cache":                "this build has no response cache: remove the key",
-	"workers.max_requests": "this build does not recycle workers: remove the key",
-	"workers.max_rss":      "this build does not recycle workers: remove the key",
-	"workers.max_lifetime": "this build does not recycle workers: remove the key",
+	"cache": "this build has no response cache: remove the key",
 }
 
 // NotBuilt tells what this build lacks if the path is one of those that a later one will have.

@@ -43,6 +43,7 @@ const (
 	typeMode      = "file mode"
 	typeDuration  = "duration"
 	typeProcesses = "auto or a number"
+	typePercent   = "percentage"
 	typeTexts     = "list of texts"
 	typeVariables = "names and values"
 	typeListeners = "list of listeners"
@@ -100,6 +101,8 @@ func typeName(v reflect.Value) string {
 		return typeSize
 	case FileMode:
 		return typeMode
+	case Percent:
+		return typePercent
 	case Processes:
 		return typeProcesses
 	case time.Duration:

@@ -22,6 +22,9 @@ const defaultMode FileMode = 0o660
 // each CPU that the process may use.
 type Processes int
 
+// Percent is a part of something; in YAML and flags a whole number of hundredths with its sign, such as "10%".
+type Percent int
+
 var sizeUnits = []struct {
 	name  string
 	bytes int64
@@ -112,6 +115,19 @@ func (p Processes) String() string {
 	}
 	return strconv.Itoa(int(p))
 }
+
+// ParsePercent reads a percentage. A bare number is refused, since elsewhere such keys count what they change.
+func ParsePercent(text string) (Percent, error) {
+	digits, signed := strings.CutSuffix(text, "%")
+	n, err := strconv.Atoi(digits)
+	if err != nil || !signed {
+		return 0, fmt.Errorf("%q is not a percentage: write a whole number with its sign, such as 10%%", text)
+	}
+	return Percent(n), nil
+}
+
+// String gives the text that ParsePercent reads back.
+func (p Percent) String() string { return strconv.Itoa(int(p)) + "%" }
 
 // ParseDuration reads a duration with its unit. A bare number is refused, because half of its readers take it for
 // seconds and the other half for milliseconds.

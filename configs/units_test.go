@@ -80,3 +80,17 @@ func TestPublicAddresses(t *testing.T) {
 		}
 	}
 }
+
+func TestPercent(t *testing.T) {
+	for text, want := range map[string]Percent{"0%": 0, "10%": 10, "100%": 100} {
+		got, err := ParsePercent(text)
+		if err != nil || got != want || got.String() != text {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "%", "10", "0.1", "1.5%", "10 %", "10%%"} {
+		if got, err := ParsePercent(text); err == nil {
+			t.Errorf("%q was read as %v", text, got)
+		}
+	}
+}

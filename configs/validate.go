@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 )
 
 // checks are the rules about values that could be read. Each runs always, so that all problems come out at once.
@@ -29,6 +30,7 @@ var checks = []struct {
 	{"choice", (*checker).choices},
 	{"temp-dir", (*checker).tempDir},
 	{"queue-small", (*checker).queueSmall},
+	{"lifetime-short", (*checker).lifetimeShort},
 	{"static-url", (*checker).staticURL},
 	{"static-root", (*checker).staticRoot},
 	{"static-names", (*checker).staticNames},
@@ -269,4 +271,11 @@ func (c *checker) queueSmall() {
 // valueAt gives a key's present value as one would write it.
 func (l *Loaded) valueAt(path string) string {
 	return formatValue(lookup(reflect.ValueOf(l.Config), path))
+}
+
+// lifetimeShort wants a unit that was meant: 0 is no limit, and less than a second is nothing but replacements.
+func (c *checker) lifetimeShort() {
+	if limit := c.loaded.Config.Workers.MaxLifetime; limit > 0 && limit < time.Second {
+		c.complain("workers.max_lifetime", "%s is out of range: 0s for no limit, or at least 1s", formatDuration(limit))
+	}
 }

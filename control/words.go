@@ -34,6 +34,8 @@ type Generation struct {
 	InFlight  int        `json:"in_flight"`          // requests that wait or run
 	Places    int        `json:"places"`             // how many there can be
 	Workers   []Worker   `json:"workers"`
+	// Retired counts workers that had to leave although they lived, by reason.
+	Retired map[string]int `json:"retired,omitempty"`
 }
 
 // Worker is one process.

@@ -14,6 +14,7 @@ type Workers struct {
 	starts   prometheus.Counter
 	took     prometheus.Observer
 	exits    *bounded
+	retired  *bounded
 	overdue  prometheus.Counter
 	inMemory prometheus.Counter
 	inFile   prometheus.Counter
@@ -46,6 +47,10 @@ func newWorkers(registry *prometheus.Registry) *Workers {
 			Name: "penknife_worker_exits_total",
 			Help: "Worker processes that ended, by cause.",
 		}, "cause"),
+		retired: newBounded(registry, prometheus.CounterOpts{
+			Name: "penknife_worker_retirements_total",
+			Help: "Workers that had to leave although they lived, by reason.",
+		}, "reason"),
 		registry: registry,
 	}
 }
@@ -58,6 +63,9 @@ func (w *Workers) WorkerStarted(took time.Duration) {
 
 // WorkerExited counts the end of a worker's process. Cause is one of the manager's few constant texts.
 func (w *Workers) WorkerExited(cause string) { w.exits.inc(cause) }
+
+// WorkerRetired counts a worker that had to leave. Reason is one of the manager's few constant texts.
+func (w *Workers) WorkerRetired(reason string) { w.retired.inc(reason) }
 
 // RequestOverdue counts a request that passed its time limit in the application.
 func (w *Workers) RequestOverdue() { w.overdue.Inc() }

@@ -137,6 +137,12 @@ func generationStatus(g workers.Snapshot, now time.Time) control.Generation {
 	if g.CrashLoop {
 		status.RetryAt = &g.RetryAt
 	}
+	for reason, n := range g.Retired {
+		if status.Retired == nil {
+			status.Retired = map[string]int{}
+		}
+		status.Retired[reason.String()] = n
+	}
 	for _, w := range g.Workers {
 		status.Workers = append(status.Workers, control.Worker{
 			Index: w.Index, PID: w.PID, State: w.State.String(), Reason: w.Reason.String(), Started: w.Started,

@@ -9,6 +9,8 @@ type Counters interface {
 	WorkerStarted(took time.Duration)
 	// WorkerExited: a worker's process is gone; cause is an ExitCause's name.
 	WorkerExited(cause string)
+	// WorkerRetired: a worker must leave although it lives; reason is a RetireReason's name.
+	WorkerRetired(reason string)
 	// RequestOverdue: a request passed its time limit in the application.
 	RequestOverdue()
 	// BodySpooled: a request body was received; toFile when it did not fit into memory.
@@ -20,5 +22,6 @@ type noCounters struct{}
 
 func (noCounters) WorkerStarted(time.Duration) {}
 func (noCounters) WorkerExited(string)         {}
+func (noCounters) WorkerRetired(string)        {}
 func (noCounters) RequestOverdue()             {}
 func (noCounters) BodySpooled(int64, bool)     {}

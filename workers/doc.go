@@ -8,6 +8,7 @@
 //	             (a reload swaps it: reload.go)
 //	generation   zygote, workers and queue that belong together
 //	supervisor   one goroutine that owns every worker's life; everything else sends it events
+//	recycling    when a worker has done enough, and how it is replaced without a gap
 //	launcher     what the supervisor may do to the world; tests give it a fake one
 //	zygote, workerProcess, process   the real world: exec, descriptors, pidfds, wait
 //

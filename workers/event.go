@@ -98,6 +98,11 @@ func (m *mailbox) put(e event) {
 	m.mu.Lock()
 	m.events = append(m.events, e)
 	m.mu.Unlock()
+	m.nudge()
+}
+
+// nudge makes the supervisor look at everything again. It never blocks and may be called from any goroutine.
+func (m *mailbox) nudge() {
 	select {
 	case m.signal <- struct{}{}:
 	default:

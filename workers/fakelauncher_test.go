@@ -21,8 +21,11 @@ type fakeWorld struct {
 	ordered               []*fakeWorker
 	behave                func(*fakeWorker) // what a new worker does; nil: gets ready
 	busy                  map[int]int
-	obeys                 bool // workers that are told to leave do
-	immortal              bool // SIGKILL has no effect
+	served                map[int]uint64
+	size                  int64 // of every worker
+	looks                 int   // at their memory
+	obeys                 bool  // workers that are told to leave do
+	immortal              bool  // SIGKILL has no effect
 	told                  []int
 	died                  map[int][]string
 	refusal               *gateway.Error // what the queue was told last
@@ -88,7 +91,9 @@ func (w *fakeWorker) kill() {
 	w.exits(exit{ExitKilled, "killed by SIGKILL"})
 }
 
-func (f *fakeWorld) WorkerStarting(int) {}
+func (w *fakeWorker) memory() int64 { w.world.looks++; return w.world.size }
+
+func (f *fakeWorld) WorkerStarting(index int) { delete(f.served, index) }
 func (f *fakeWorld) StopWorker(index int) {
 	f.told = append(f.told, index)
 	if f.obeys {
@@ -99,7 +104,8 @@ func (f *fakeWorld) WorkerDied(index int, cause string) int {
 	f.died[index] = append(f.died[index], cause)
 	return 0
 }
-func (f *fakeWorld) Busy(index int) int { return f.busy[index] }
+func (f *fakeWorld) Busy(index int) int      { return f.busy[index] }
+func (f *fakeWorld) Served(index int) uint64 { return f.served[index] }
 
 func (f *fakeWorld) Refuse(err *gateway.Error) { f.refusal, f.refusals = err, f.refusals+1 }
 
@@ -110,7 +116,7 @@ const fakeProcesses = 2
 func inBubble(t *testing.T, prepare func(*fakeWorld), test func(*testing.T, *fakeWorld)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		f := &fakeWorld{obeys: true, busy: map[int]int{}, died: map[int][]string{}}
+		f := &fakeWorld{obeys: true, busy: map[int]int{}, died: map[int][]string{}, served: map[int]uint64{}}
 		f.supervisor = newSupervisor(supervisorConfig{
 			generation: 1, processes: fakeProcesses, indexes: 2*fakeProcesses + 2, startTimeout: time.Minute,
 			log: slog.New(slog.DiscardHandler), counters: noCounters{},

@@ -35,8 +35,7 @@ func newGeneration(number uint64, c Config, d Deps, h *host) (*generation, error
 	indexes := 2*processes + 2 // every worker may overlap its successor
 	mail := newMailbox()
 	g := &generation{number: number, places: c.Workers.Queue + processes*threads}
-	var err error
-	g.queue, err = link.New(link.Options{
+	options := link.Options{
 		Slots:          g.places,
 		Workers:        indexes,
 		Threads:        threads,
@@ -48,7 +47,12 @@ func newGeneration(number uint64, c Config, d Deps, h *host) (*generation, error
 		Log:            d.Log,
 		Overdue:        func(worker int, o link.Overdue) { mail.put(overdue{worker, o}) },
 		Hostile:        func(worker int, reason string) { mail.put(hostile{worker, reason}) },
-	})
+	}
+	if newRecycling(c.Workers).counts() {
+		options.Scanned = mail.nudge
+	}
+	var err error
+	g.queue, err = link.New(options)
 	if err != nil {
 		return nil, &StartError{Kind: StartSystem, Reason: "the queue's memory cannot be made", Err: err}
 	}
@@ -62,7 +66,7 @@ func newGeneration(number uint64, c Config, d Deps, h *host) (*generation, error
 	g.launcher.settings.Multiprocess = processes > 1
 	g.supervisor = newSupervisor(supervisorConfig{
 		generation: number, processes: processes, indexes: indexes, startTimeout: c.Workers.StartTimeout,
-		interpreter: g.launcher.python, log: d.Log, counters: d.Counters,
+		recycling: newRecycling(c.Workers), interpreter: g.launcher.python, log: d.Log, counters: d.Counters,
 	}, g.launcher, g.queue, mail)
 	return g, nil
 }

@@ -27,6 +27,8 @@ type workerHandle interface {
 	// signal reaches the process itself, kill every process of its group.
 	signal(number syscall.Signal)
 	kill()
+	// memory is the resident memory that is its own, in bytes; 0 when nobody can tell.
+	memory() int64
 }
 
 // lanes is what the supervisor tells the queue, and asks it.
@@ -35,5 +37,6 @@ type lanes interface {
 	StopWorker(worker int)
 	WorkerDied(worker int, cause string) (lost int)
 	Busy(worker int) int
+	Served(worker int) uint64
 	Refuse(err *gateway.Error)
 }

@@ -142,6 +142,7 @@ func (s *supervisor) onWorkerReady(e workerReady, now time.Time) {
 		return
 	}
 	w.ready = now
+	s.limit(w)
 	s.counters.WorkerStarted(now.Sub(w.started))
 	s.log.Info("worker ready", "worker", w.index, "pid", w.pid, "took", now.Sub(w.started))
 	if s.phase == phaseStarting && s.count(Ready) == s.processes {
@@ -169,6 +170,10 @@ func (s *supervisor) onWorkerExited(w *worker, e exit, now time.Time) {
 	}
 	if w.reason == RetireShutdown || w.reason == RetireStartFailed {
 		s.log.Debug("worker exited", attrs...)
+		return
+	}
+	if w.reason.recycles() && (e.cause == ExitClean || e.cause == ExitByUs) {
+		s.log.Info("worker recycled", attrs...)
 		return
 	}
 	s.log.Error("worker died", attrs...)

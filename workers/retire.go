@@ -11,11 +11,15 @@ const (
 	RetireHostile                              // it wrote nonsense into the queue's memory
 	RetireStartTimeout                         // it did not get ready in time
 	RetireStartFailed                          // the start of its generation was given up
+	RetireMaxRequests                          // it has done its share (workers.max_requests)
+	RetireMaxLifetime                          // it has lived long enough (workers.max_lifetime)
+	RetireMaxRSS                               // it has grown too large (workers.max_rss)
 )
 
 var retireNames = [...]string{
 	RetireShutdown: "shutdown", RetireOverdue: "request_timeout", RetireHostile: "hostile",
 	RetireStartTimeout: "start_timeout", RetireStartFailed: "start_failed",
+	RetireMaxRequests: "max_requests", RetireMaxLifetime: "max_lifetime", RetireMaxRSS: "max_rss",
 }
 
 // String is the name used in logs and on the status page; empty for the zero value.
@@ -27,4 +31,19 @@ func (r RetireReason) String() string {
 		return retireNames[r]
 	}
 	return "unknown"
+}
+
+// recycles tells whether it is no fault: the worker leaves when its successor is ready, and finishes what it holds.
+func (r RetireReason) recycles() bool {
+	return r == RetireMaxRequests || r == RetireMaxLifetime || r == RetireMaxRSS
+}
+
+// retire notes why a worker must leave; the first reason stays.
+func (s *supervisor) retire(w *worker, reason RetireReason) {
+	if w.reason != 0 {
+		return
+	}
+	w.reason = reason
+	s.retired[reason]++
+	s.counters.WorkerRetired(reason.String())
 }

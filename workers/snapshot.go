@@ -12,7 +12,8 @@ type Snapshot struct {
 	InFlight   int       // requests waiting or being served
 	Places     int       // how many there can be
 	Workers    []WorkerStatus
-	Draining   []Snapshot // generations that were replaced and finish what they hold, oldest first
+	Retired    map[RetireReason]int // how many had to leave, by reason
+	Draining   []Snapshot           // generations that were replaced and finish what they hold, oldest first
 }
 
 // WorkerStatus is one worker in a Snapshot.

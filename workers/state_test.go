@@ -41,7 +41,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	walk("State", int(Exited), func(v int) string { return State(v).String() })
-	walk("RetireReason", int(RetireStartFailed), func(v int) string { return RetireReason(v).String() })
+	walk("RetireReason", int(RetireMaxRSS), func(v int) string { return RetireReason(v).String() })
 	walk("StartKind", int(StartSystem), func(v int) string { return StartKind(v).String() })
 	walk("ExitCause", int(ExitUnknown), func(v int) string { return ExitCause(v).String() }) // the last is "unknown"
 	if RetireReason(0).String() != "" {

@@ -2,6 +2,7 @@ package workers
 
 import (
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync/atomic"
@@ -23,6 +24,7 @@ type supervisorConfig struct {
 	processes    int
 	indexes      int // worker indexes that the queue has; the surplus over processes is for replacements
 	startTimeout time.Duration
+	recycling    recycling
 	interpreter  string // its path, for messages
 	log          *slog.Logger
 	counters     Counters
@@ -44,6 +46,8 @@ type supervisor struct {
 	births  uint64
 	crash   backoff
 	zygote  zygoteRecord
+	retired map[RetireReason]int
+	extra   int // workers beyond processes that are wanted now: 1 while one waits for its successor
 	stopAt  time.Time
 	wake    time.Time // when to look again although nothing happens; zero: never
 	dirty   bool      // view is out of date
@@ -63,7 +67,7 @@ func newSupervisor(c supervisorConfig, l launcher, q lanes, mail *mailbox) *supe
 	s := &supervisor{
 		supervisorConfig: c, launcher: l, lanes: q, mail: mail,
 		started: make(chan *StartError, 1), done: make(chan struct{}),
-		phase: phaseStarting, dirty: true,
+		phase: phaseStarting, dirty: true, retired: map[RetireReason]int{},
 		crash:  backoff{random: rand.Float64},
 		zygote: zygoteRecord{crash: backoff{random: rand.Float64}},
 	}
@@ -106,6 +110,7 @@ func (s *supervisor) advance(now time.Time) {
 	}
 	s.checkZygote(now)
 	if s.phase != phaseStopping {
+		s.recycle(now)
 		s.replace(now)
 	}
 }
@@ -116,7 +121,7 @@ func (s *supervisor) replace(now time.Time) {
 	if !s.zygote.usable() {
 		return
 	}
-	for missing := s.processes - s.count(Starting) - s.count(Ready); missing > 0; missing-- {
+	for missing := s.processes + s.extra - s.count(Starting) - s.count(Ready); missing > 0; missing-- {
 		if s.crash.looping() && (s.count(Starting) > 0 || !s.due(s.crash.next, now)) {
 			return
 		}
@@ -227,6 +232,7 @@ func (s *supervisor) publish() {
 	}
 	s.dirty = false
 	v := &view{snapshot: Snapshot{Generation: s.generation, Python: s.zygote.version, ZygotePID: s.zygote.pid}}
+	v.snapshot.Retired = maps.Clone(s.retired)
 	v.snapshot.RetryAt, v.snapshot.CrashLoop = s.crashLoop()
 	for _, w := range s.workers {
 		v.snapshot.Workers = append(v.snapshot.Workers, WorkerStatus{

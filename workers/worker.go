@@ -22,6 +22,10 @@ type worker struct {
 	overdue  int       // requests that passed their limit in it
 	settled  bool      // has lived for stableLife, and that was said
 	stuck    bool      // was killed and does not go
+
+	limits lifeLimits
+	enough RetireReason // the limit that it has reached; it stays Ready until its successor is
+	left   time.Time    // when it was told to leave for that
 }
 
 // Time limits inside the supervisor.
@@ -55,7 +59,7 @@ func (s *supervisor) drain(w *worker, reason RetireReason, deadline time.Time) {
 	if !s.move(w, Draining) {
 		return
 	}
-	w.reason = reason
+	s.retire(w, reason)
 	w.deadline = deadline
 	s.lanes.StopWorker(w.index)
 }
@@ -66,9 +70,7 @@ func (s *supervisor) kill(w *worker, reason RetireReason, now time.Time) {
 	if w.state == Stopping || !s.move(w, Stopping) {
 		return
 	}
-	if w.reason == 0 {
-		w.reason = reason
-	}
+	s.retire(w, reason)
 	w.deadline = now.Add(killWait)
 	if w.pid != 0 {
 		w.handle.kill()
@@ -111,7 +113,11 @@ func (s *supervisor) checkDraining(w *worker, now time.Time) {
 		s.due(w.deadline, now)
 		return
 	}
-	if w.overdue == 0 || !s.due(w.check, now) {
+	if w.overdue == 0 {
+		s.checkLeaving(w, now)
+		return
+	}
+	if !s.due(w.check, now) {
 		return
 	}
 	if s.lanes.Busy(w.index) <= w.overdue {

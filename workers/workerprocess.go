@@ -2,6 +2,7 @@ package workers
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -86,6 +87,23 @@ func (w *workerProcess) adopt(pid int) error {
 func (w *workerProcess) signal(number syscall.Signal) { _ = w.process.signal(number) }
 
 func (w *workerProcess) kill() { w.process.killGroup() }
+
+// memory reads the second and the third number of statm: pages that are resident, and those of them that are files or
+// shared memory.
+func (w *workerProcess) memory() int64 {
+	if w.process == nil {
+		return 0
+	}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", w.process.pid))
+	if err != nil {
+		return 0 // it is gone; its exit is on its way
+	}
+	var size, resident, shared int64
+	if _, err := fmt.Sscan(string(text), &size, &resident, &shared); err != nil {
+		return 0
+	}
+	return (resident - shared) * int64(os.Getpagesize())
+}
 
 // watch waits for the end of the process and reports it when everything that the process said was heard. Its group
 // ends with it: nobody would stop what the application has left running.

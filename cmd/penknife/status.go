@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -25,6 +27,9 @@ func printStatus(out io.Writer, s control.Status) error {
 	}
 	line("requests", "%d in flight, %d places, %d connections", s.Current.InFlight, s.Current.Places, s.Connections)
 	line("reloads", "%s", reloads(s.Reloads))
+	if len(s.Current.Retired) > 0 {
+		line("retired", "%s", retired(s.Current.Retired))
+	}
 	appendGeneration(&b, s.Current)
 	for _, replaced := range s.Draining {
 		fmt.Fprintf(&b, "\ngeneration %d was replaced and finishes %d requests\n", replaced.Number, replaced.InFlight)
@@ -32,6 +37,15 @@ func printStatus(out io.Writer, s control.Status) error {
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// retired tells how many workers had to leave, by reason.
+func retired(reasons map[string]int) string {
+	var texts []string
+	for _, reason := range slices.Sorted(maps.Keys(reasons)) {
+		texts = append(texts, fmt.Sprintf("%d %s", reasons[reason], reason))
+	}
+	return strings.Join(texts, ", ")
 }
 
 func reloads(r control.Reloads) string {

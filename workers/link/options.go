@@ -27,6 +27,9 @@ type Options struct {
 	// must be killed. Both come from the queue's own goroutines and must not block.
 	Overdue func(worker int, o Overdue)
 	Hostile func(worker int, reason string)
+	// Scanned is called about each 100 ms while there are requests, and a few times after the last. It must not
+	// block. nil: nobody wants to know.
+	Scanned func()
 }
 
 // Overdue describes a request that the application did not answer in time.

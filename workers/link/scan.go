@@ -32,7 +32,6 @@ func (q *Queue) scan() {
 }
 
 // scanWhileBusy gives false when the queue is shut down.
-
 func (q *Queue) scanWhileBusy() bool {
 	ticker := time.NewTicker(scanInterval)
 	defer ticker.Stop()
@@ -53,6 +52,9 @@ func (q *Queue) scanWhileBusy() bool {
 				idle = -1
 			}
 			q.forgetPeak()
+			if q.opts.Scanned != nil {
+				q.opts.Scanned()
+			}
 		}
 	}
 	q.scanning.Store(false)

@@ -1,0 +1,158 @@
+package workers
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"penknife/configs"
+)
+
+const (
+	memoryInterval = 2 * time.Second // least time between two looks at a worker's memory
+	leavingCheck   = time.Second     // between looks at whether a recycled worker is done
+)
+
+// recycling is when a worker has done enough. Zeros are no limits.
+type recycling struct {
+	requests uint64
+	lifetime time.Duration
+	memory   int64
+	jitter   float64       // by which part the first two are shortened at most
+	patience time.Duration // how long a worker that leaves keeps the next one from being recycled
+	random   func() float64
+}
+
+func newRecycling(c configs.Workers) recycling {
+	return recycling{
+		requests: uint64(c.MaxRequests), lifetime: c.MaxLifetime, memory: int64(c.MaxRSS),
+		jitter: float64(c.MaxRequestsJitter) / 100, patience: c.GracePeriod, random: rand.Float64,
+	}
+}
+
+// counts tells whether somebody has to look at the workers while they serve.
+func (r recycling) counts() bool { return r.requests > 0 || r.memory > 0 }
+
+// lifeLimits is what one worker may do.
+type lifeLimits struct {
+	requests uint64    // 0: any number
+	expires  time.Time // zero: never
+	memory   int64     // 0: any size
+	weighed  time.Time // the last look at its memory
+	served   uint64    // what it had done by then
+}
+
+// limit sets the limits of a worker that is ready.
+func (s *supervisor) limit(w *worker) {
+	r := &s.recycling
+	part := func() float64 { return 1 - r.jitter*r.random() }
+	if r.requests > 0 {
+		w.limits.requests = max(1, uint64(float64(r.requests)*part()))
+	}
+	if r.lifetime > 0 {
+		w.limits.expires = w.ready.Add(max(time.Second, time.Duration(float64(r.lifetime)*part())))
+	}
+	if r.memory == 0 {
+		return
+	}
+	if bare := w.handle.memory(); bare >= r.memory {
+		// Its successors would be as large: replacing it would never end.
+		s.log.Warn("a new worker is above workers.max_rss before its first request; the limit is ignored for it",
+			"worker", w.index, "pid", w.pid, "bytes", bare, "limit", r.memory)
+		return
+	}
+	w.limits.memory = r.memory
+}
+
+// recycle lets workers that have reached a limit leave, one after the other and each only when its successor is ready.
+// What it wants from replace is in extra.
+func (s *supervisor) recycle(now time.Time) {
+	s.extra = 0
+	if s.phase != phaseRunning {
+		return
+	}
+	var oldest *worker // of those that have to go
+	for _, w := range s.workers {
+		if w.state != Ready {
+			continue
+		}
+		if w.enough == 0 {
+			s.judge(w, now)
+		}
+		if w.enough != 0 && oldest == nil {
+			oldest = w
+		}
+	}
+	switch {
+	case oldest == nil:
+	case s.count(Ready) > s.processes:
+		s.drain(oldest, oldest.enough, time.Time{}) // the time limit is that of its requests
+		oldest.left, oldest.check = now, now.Add(leavingCheck)
+		s.due(oldest.check, now)
+	case s.mayRecycle(now):
+		s.extra = 1
+	}
+}
+
+// judge looks whether a worker has reached a limit.
+func (s *supervisor) judge(w *worker, now time.Time) {
+	var served uint64
+	if s.recycling.counts() {
+		served = s.lanes.Served(w.index)
+	}
+	switch l := &w.limits; {
+	case s.due(l.expires, now):
+		w.enough = RetireMaxLifetime
+	case l.requests > 0 && served >= l.requests:
+		w.enough = RetireMaxRequests
+	case s.tooLarge(w, served, now):
+		w.enough = RetireMaxRSS
+	default:
+		return
+	}
+	s.log.Debug("worker has reached a limit", "worker", w.index, "pid", w.pid, "reason", w.enough.String(), "requests", served)
+}
+
+// tooLarge looks at the memory of a worker that has done something since the last look.
+func (s *supervisor) tooLarge(w *worker, served uint64, now time.Time) bool {
+	l := &w.limits
+	if l.memory == 0 || served == l.served || !s.due(l.weighed.Add(memoryInterval), now) {
+		return false
+	}
+	l.weighed, l.served = now, served
+	return w.handle.memory() > l.memory
+}
+
+// mayRecycle tells whether the next one may be replaced: not before the one before it is gone, unless that takes
+// longer than the grace period; never in a crash loop; never so that there are more than twice as many processes, since
+// there is no limit for a response that somebody reads slowly.
+func (s *supervisor) mayRecycle(now time.Time) bool {
+	leaving := 0
+	for _, w := range s.workers {
+		if w.state != Draining && w.state != Stopping {
+			continue
+		}
+		leaving++
+		if !w.left.IsZero() && !s.due(w.left.Add(s.recycling.patience), now) {
+			return false
+		}
+	}
+	return leaving < s.processes && !s.crash.looping()
+}
+
+// checkLeaving gives a recycled worker that holds nothing any more a time limit for its exit: an application may have
+// left threads running that the interpreter waits for.
+func (s *supervisor) checkLeaving(w *worker, now time.Time) {
+	if !w.reason.recycles() || !s.due(w.check, now) {
+		return
+	}
+	w.check = now.Add(leavingCheck)
+	s.due(w.check, now)
+	switch busy := s.lanes.Busy(w.index) > 0; {
+	case s.phase == phaseStopping:
+	case busy:
+		w.deadline = time.Time{} // it had claimed one at the last moment
+	case w.deadline.IsZero():
+		w.deadline = now.Add(exitGrace)
+		s.due(w.deadline, now)
+	}
+}
