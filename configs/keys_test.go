@@ -119,6 +119,7 @@ func TestExplainOfAKeyThatDoesNotExist(t *testing.T) {
 		"workers.proceses": "did you mean workers.processes?",
 		"threads":          "did you mean workers.threads?",
 		"harakiri":         "here it is workers.request_timeout",
+		"reload-on-rss":    "here it is workers.max_rss",
 		"cache":            "no response cache",
 	} {
 		_, err := loaded.Explain(key)

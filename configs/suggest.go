@@ -18,6 +18,8 @@ var foreign = map[string]string{
 	"limitrequestline": "limits.request_line", "limitrequestfields": "limits.header_count",
 	"harakiri": "workers.request_timeout", "timeout": "workers.request_timeout", "keepalive": "limits.idle_timeout",
 	"reloadmercy": "workers.grace_period", "gracefultimeout": "workers.grace_period",
+	"maxrequestsdelta": "workers.max_requests_jitter", "reloadonrss": "workers.max_rss", "evilreloadonrss": "workers.max_rss",
+	"maxworkerlifetime": "workers.max_lifetime",
 	"loglevel": "log.level", "accesslog": "log.access", "disablelogging": "log.access", "stats": "admin.listen",
 }
 

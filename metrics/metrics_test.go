@@ -88,6 +88,7 @@ func TestFrontsAndWorkers(t *testing.T) {
 	s.Workers.WorkerStarted(20 * time.Millisecond)
 	s.Workers.WorkerStarted(time.Minute)
 	s.Workers.WorkerExited("signal")
+	s.Workers.WorkerRetired("max_rss")
 	s.Workers.RequestOverdue()
 	s.Workers.BodySpooled(100, false)
 	s.Workers.BodySpooled(1<<20, true)
@@ -100,6 +101,7 @@ func TestFrontsAndWorkers(t *testing.T) {
 		`penknife_worker_starts_total 2`,
 		`penknife_worker_start_duration_seconds_bucket{le="0.025"} 1`,
 		`penknife_worker_exits_total{cause="signal"} 1`,
+		`penknife_worker_retirements_total{reason="max_rss"} 1`,
 		`penknife_requests_overdue_total 1`,
 		`penknife_request_body_bytes_total{spool="memory"} 100`,
 		`penknife_request_body_bytes_total{spool="file"} 1.048576e+06`,

@@ -142,6 +142,7 @@ func TestRecycle_MemoryIsSampledAfterRequestsOnly(t *testing.T) {
 			f.served[0]++
 			f.look()
 			<-time.After(100 * time.Millisecond)
+			synctest.Wait()
 		}
 		if n := f.looks - atStart; n != 2 {
 			t.Errorf("%d looks in four seconds, want 2", n)

@@ -22,7 +22,7 @@ var sample = control.Status{
 	Current: control.Generation{Number: 4, Python: "3.12.1", InFlight: 2, Places: 1026, Workers: []control.Worker{
 		{Index: 0, PID: 101, State: "ready", Uptime: 61, Busy: 1, Requests: 12345},
 		{Index: 1, PID: 102, State: "draining", Reason: "request_timeout", Uptime: 5},
-	}},
+	}, Retired: map[string]int{"request_timeout": 1, "max_requests": 12}},
 	Draining: []control.Generation{{Number: 3, InFlight: 1, Workers: []control.Worker{{PID: 90, State: "ready", Busy: 1}}}},
 	Reloads: control.Reloads{Succeeded: 3, Failed: 1, Last: &control.Reloaded{
 		At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local), Failure: &control.Failure{Reason: "no import\nmore"}, NeedsRestart: []string{"http"}}},
@@ -36,6 +36,7 @@ listeners    http 127.0.0.1:8000
              uwsgi unix:/run/u.sock
 requests     2 in flight, 1026 places, 3 connections
 reloads      3 succeeded, 1 failed; the last one 2026-01-02 03:04:05 failed: no import; a restart is needed for http
+retired      12 max_requests, 1 request_timeout
 
 WORKER  PID  STATE                       UPTIME  BUSY  REQUESTS
 0       101  ready                       1m1s    1     12345

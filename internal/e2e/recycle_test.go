@@ -100,9 +100,9 @@ func TestRecyclingOfALeak(t *testing.T) {
 	}
 }
 
-// TestRecyclingByAge happens without any request, and the server is ready all the time.
+// TestRecyclingByAge happens without any request, also when each worker imports the application itself.
 func TestRecyclingByAge(t *testing.T) {
-	s := serve(t, "leaky:application", testkit.Options{Config: "workers: {max_lifetime: 1s}\n"})
+	s := serve(t, "leaky:application", testkit.Options{Config: "workers: {max_lifetime: 1s}\napp: {preload: false}\n"})
 	before := string(testkit.HTTPClient(s.HTTP).Get(t, "/").Body)
 	awaitRetired(t, s, "max_lifetime", 2)
 	if after := string(testkit.HTTPClient(s.HTTP).Get(t, "/").Body); after == before {
