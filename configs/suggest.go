@@ -20,7 +20,7 @@ var foreign = map[string]string{
 	"reloadmercy": "workers.grace_period", "gracefultimeout": "workers.grace_period",
 	"maxrequestsdelta": "workers.max_requests_jitter", "reloadonrss": "workers.max_rss", "evilreloadonrss": "workers.max_rss",
 	"maxworkerlifetime": "workers.max_lifetime",
-	"loglevel": "log.level", "accesslog": "log.access", "disablelogging": "log.access", "stats": "admin.listen",
+	"loglevel":          "log.level", "accesslog": "log.access", "disablelogging": "log.access", "stats": "admin.listen",
 }
 
 var plainName = strings.NewReplacer("-", "", "_", "", " ", "", ".", "")

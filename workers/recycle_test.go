@@ -180,3 +180,39 @@ func TestRecycle_JitterShortens(t *testing.T) {
 		})
 	}
 }
+
+// TestRecycle_CandidateDies: its successor takes its place, and nobody is left over.
+func TestRecycle_CandidateDies(t *testing.T) {
+	inBubble(t, recycled(recycling{requests: 10}), func(t *testing.T, f *fakeWorld) {
+		f.pass(time.Hour)
+		f.behave = func(w *fakeWorker) { w.spawned() }
+		f.served[0] = 10
+		f.look()
+		f.die(1, crashed)
+		if len(f.ordered) != 3 {
+			t.Fatalf("%d ordered", len(f.ordered))
+		}
+		f.ordered[2].ready()
+		synctest.Wait()
+		if len(f.told) != 0 || !slices.Equal(f.living(Ready), []uint64{2, 3}) || len(f.workers) != 2 {
+			t.Errorf("told to leave: %v, ready: %v of %d", f.told, f.living(Ready), len(f.workers))
+		}
+	})
+}
+
+func TestRecycle_StopEndsOldAndNew(t *testing.T) {
+	inBubble(t, recycled(recycling{requests: 10}), func(t *testing.T, f *fakeWorld) {
+		f.served[0] = 10
+		f.look() // 0 leaves, holding a request; its successor serves
+		f.busy[0] = 1
+		f.behave = func(w *fakeWorker) { w.spawned() }
+		f.served[1] = 10
+		f.pass(31 * time.Second) // the successor of 1 does not get ready
+		if len(f.living(Draining)) != 1 || len(f.living(Starting)) != 1 || len(f.living(Ready)) != 2 {
+			t.Fatalf("%d workers", len(f.workers))
+		}
+		f.mail.put(stop{time.Now().Add(2 * time.Second)})
+		f.pass(3 * time.Second)
+		<-f.done
+	})
+}
