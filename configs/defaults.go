@@ -62,3 +62,19 @@ func newEntry(t reflect.Type) reflect.Value {
 	}
 	return v
 }
+
+// WithHeadDefaults gives the limits with the defaults in place of the sizes of a request's head that are not set: a
+// head of any size is never meant.
+func (l Limits) WithHeadDefaults() Limits {
+	defaults := Default().Limits
+	if l.RequestLine <= 0 {
+		l.RequestLine = defaults.RequestLine
+	}
+	if l.HeaderBlock <= 0 {
+		l.HeaderBlock = defaults.HeaderBlock
+	}
+	if l.HeaderCount <= 0 {
+		l.HeaderCount = defaults.HeaderCount
+	}
+	return l
+}

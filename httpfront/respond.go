@@ -134,7 +134,7 @@ func (c *conn) appendHead(dst []byte, resp *gateway.Response, facts fieldFacts) 
 		dst = append(dst, resp.Fields...)
 	}
 	if !facts.date {
-		dst = c.srv.date.append(dst, c.now)
+		dst = c.srv.date.Append(dst, c.now)
 	}
 	if !facts.server {
 		dst = append(dst, "Server: penknife\r\n"...)
@@ -185,7 +185,7 @@ func (s *Server) appendPage(dst []byte, page gateway.ErrorPage, connection strin
 	dst = append(dst, "HTTP/1.1 "...)
 	dst = append(dst, page.Text[:bytes.IndexByte([]byte(page.Text), '\n')]...)
 	dst = append(dst, "\r\nContent-Type: text/plain; charset=utf-8\r\n"...)
-	dst = s.date.append(dst, time.Now())
+	dst = s.date.Append(dst, time.Now())
 	dst = append(dst, "Server: penknife\r\nContent-Length: "...)
 	dst = strconv.AppendInt(dst, int64(len(page.Text)), 10)
 	dst = append(dst, '\r', '\n')

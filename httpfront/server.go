@@ -8,12 +8,12 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"penknife/configs"
 	"penknife/gateway"
+	"penknife/httpdate"
 	"penknife/sockets"
 )
 
@@ -60,7 +60,7 @@ type Server struct {
 	trusted  sockets.Set
 
 	engine  *fasthttp.Server
-	date    dateCache
+	date    httpdate.Line
 	scratch sync.Pool // of *scratch
 	blocks  sync.Pool // of *[]byte with blockSize bytes
 
@@ -81,7 +81,7 @@ func New(cfg configs.HTTP, limits configs.Limits, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		handler: deps.Handler, observer: deps.Observer, counter: deps.Counter, nextID: deps.NextID,
-		log: deps.Log, open: deps.Open, limits: withDefaults(limits), trusted: trusted, turns: newTurns(),
+		log: deps.Log, open: deps.Open, limits: limits.WithHeadDefaults(), trusted: trusted, turns: newTurns(),
 		conns: newRegistry(),
 	}
 	if s.counter == nil {
@@ -110,20 +110,6 @@ func New(cfg configs.HTTP, limits configs.Limits, deps Deps) (*Server, error) {
 		Logger:                       engineLog{s.log},
 	}
 	return s, nil
-}
-
-func withDefaults(limits configs.Limits) configs.Limits {
-	defaults := configs.Default().Limits
-	if limits.RequestLine <= 0 {
-		limits.RequestLine = defaults.RequestLine
-	}
-	if limits.HeaderBlock <= 0 {
-		limits.HeaderBlock = defaults.HeaderBlock
-	}
-	if limits.HeaderCount <= 0 {
-		limits.HeaderCount = defaults.HeaderCount
-	}
-	return limits
 }
 
 // Serve accepts connections from ln until Shutdown, and then returns nil. It closes ln. Any other return is an error
@@ -165,22 +151,3 @@ func (noCounter) ConnectionOpened()    {}
 func (noCounter) ConnectionClosed()    {}
 func (noCounter) ConnectionRefused()   {}
 func (noCounter) ProtocolError(string) {}
-
-// dateCache holds the Date line of the current second, so that it is formatted once a second and no clock ticks.
-type dateCache struct{ line atomic.Pointer[dateLine] }
-
-type dateLine struct {
-	second int64
-	text   []byte
-}
-
-// append adds the Date line (RFC 9110 section 6.6.1) for now.
-func (d *dateCache) append(dst []byte, now time.Time) []byte {
-	line := d.line.Load()
-	if second := now.Unix(); line == nil || line.second != second {
-		text := now.UTC().AppendFormat([]byte("Date: "), "Mon, 02 Jan 2006 15:04:05 GMT\r\n")
-		line = &dateLine{second, text}
-		d.line.Store(line)
-	}
-	return append(dst, line.text...)
-}

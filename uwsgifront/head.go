@@ -67,7 +67,7 @@ func (c *conn) buildHead(resp *gateway.Response) {
 		dst = appendLength(dst, resp.Length)
 	}
 	if !facts.date {
-		dst = c.srv.date.append(dst, time.Now())
+		dst = c.srv.date.Append(dst, time.Now())
 	}
 	c.head = append(dst, "Connection: close\r\n\r\n"...)
 	c.status = resp.Status
@@ -121,7 +121,7 @@ func (c *conn) buildPage(err error) (text []byte, ok bool) {
 	dst := appendStatus(c.head[:0], page.Status, nil)
 	dst = append(dst, "Content-Type: text/plain; charset=utf-8\r\n"...)
 	dst = appendLength(dst, int64(len(page.Text)))
-	dst = c.srv.date.append(dst, time.Now())
+	dst = c.srv.date.Append(dst, time.Now())
 	if page.RetryAfter != "" {
 		dst = append(append(append(dst, "Retry-After: "...), page.RetryAfter...), '\r', '\n')
 	}

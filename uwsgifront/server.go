@@ -11,6 +11,7 @@ import (
 
 	"penknife/configs"
 	"penknife/gateway"
+	"penknife/httpdate"
 	"penknife/sockets"
 )
 
@@ -54,7 +55,7 @@ type Server struct {
 	allow    sockets.Set
 
 	conns    *registry
-	date     dateCache
+	date     httpdate.Line
 	throttle throttle
 	blocks   sync.Pool    // of *[]byte with blockSize bytes
 	slow     atomic.Int64 // connections that left the fast path
@@ -70,7 +71,10 @@ func New(cfg configs.Uwsgi, limits configs.Limits, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		handler: deps.Handler, observer: deps.Observer, counter: deps.Counter, nextID: deps.NextID,
-		log: deps.Log, open: deps.Open, limits: withDefaults(limits), allow: allow, conns: newRegistry(),
+		log: deps.Log, open: deps.Open, limits: limits.WithHeadDefaults(), allow: allow, conns: newRegistry(),
+	}
+	if s.limits.HeaderTime <= 0 {
+		s.limits.HeaderTime = configs.Default().Limits.HeaderTime
 	}
 	if s.counter == nil {
 		s.counter = noCounter{}
@@ -83,20 +87,6 @@ func New(cfg configs.Uwsgi, limits configs.Limits, deps Deps) (*Server, error) {
 	}
 	s.blocks.New = func() any { b := make([]byte, blockSize); return &b }
 	return s, nil
-}
-
-func withDefaults(limits configs.Limits) configs.Limits {
-	defaults := configs.Default().Limits
-	if limits.HeaderBlock <= 0 {
-		limits.HeaderBlock = defaults.HeaderBlock
-	}
-	if limits.HeaderCount <= 0 {
-		limits.HeaderCount = defaults.HeaderCount
-	}
-	if limits.HeaderTime <= 0 {
-		limits.HeaderTime = defaults.HeaderTime
-	}
-	return limits
 }
 
 // Serve accepts connections from ln until Shutdown, and then returns nil. It closes ln, which must have a File method
