@@ -86,3 +86,11 @@ func (c *checker) controlUnix() {
 			"so write unix:PATH, or off for none", listen)
 	}
 }
+
+// controlDocs says what reflection cannot know about the keys of this file.
+var controlDocs = map[string]keyDoc{
+	"control.listen": {flag: "control", doc: "`unix:PATH`, `unix:@abstract` or `off`. Only root and the user that penknife " +
+		"runs as may speak there. Empty: the first unix socket among `uwsgi` and `http` with `.control` behind its name, or " +
+		"else a file in `$XDG_RUNTIME_DIR/penknife` (without that variable `/run/penknife` for root, `/tmp/penknife-UID` " +
+		"for others) that is named after the first listener."},
+}

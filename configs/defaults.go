@@ -43,17 +43,6 @@ func Default() Config {
 	}
 }
 
-// The two words that static.immutable knows besides patterns.
-const (
-	ImmutableAuto = "auto" // names with a content hash
-	ImmutableOff  = "off"
-)
-
-// DefaultStatic gives an entry of static before anything was set.
-func DefaultStatic() Static {
-	return Static{Index: []string{"index.html"}, Precompressed: true, Compress: true, Immutable: ImmutableAuto, Memory: 32 << 20}
-}
-
 // newEntry gives an entry of a list of mappings, with its defaults.
 func newEntry(t reflect.Type) reflect.Value {
 	v := reflect.New(t).Elem()
@@ -61,20 +50,4 @@ func newEntry(t reflect.Type) reflect.Value {
 		v.Set(reflect.ValueOf(DefaultStatic()))
 	}
 	return v
-}
-
-// WithHeadDefaults gives the limits with the defaults in place of the sizes of a request's head that are not set: a
-// head of any size is never meant.
-func (l Limits) WithHeadDefaults() Limits {
-	defaults := Default().Limits
-	if l.RequestLine <= 0 {
-		l.RequestLine = defaults.RequestLine
-	}
-	if l.HeaderBlock <= 0 {
-		l.HeaderBlock = defaults.HeaderBlock
-	}
-	if l.HeaderCount <= 0 {
-		l.HeaderCount = defaults.HeaderCount
-	}
-	return l
 }

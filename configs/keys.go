@@ -73,7 +73,7 @@ func appendKeys(keys []Key, v reflect.Value, prefix string, inList bool) []Key {
 }
 
 func newKey(path string, field reflect.Value, inList bool) Key {
-	d := keyDocs[path]
+	d := docOf(path)
 	key := Key{
 		Path: path, Type: typeName(field), Doc: d.doc, Flag: d.flag, Choices: d.choices,
 		list: field.Kind() == reflect.Slice,

@@ -26,9 +26,11 @@ func TestEveryKeyHasADocAndEveryDocAKey(t *testing.T) {
 		}
 		flags[key.Flag] = key.Path
 	}
-	for path := range keyDocs {
-		if !known[path] {
-			t.Errorf("a doc for %s, which does not exist", path)
+	for _, docs := range allDocs {
+		for path := range docs {
+			if !known[path] {
+				t.Errorf("a doc for %s, which does not exist", path)
+			}
 		}
 	}
 	for name, path := range foreign {

@@ -10,7 +10,7 @@ import (
 
 const referenceHead = `# Configuration reference
 
-<!-- Made by ` + "`make gen`" + ` from configs/keydocs.go; a test compares. Do not edit. -->
+<!-- Made by ` + "`make gen`" + ` from the docs in package configs; a test compares. Do not edit. -->
 
 A value comes from, later wins: the default, the file, the environment, the command line.
 

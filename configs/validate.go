@@ -231,7 +231,7 @@ func (c *checker) networks() {
 
 func (c *checker) ranges() {
 	for _, key := range Keys() {
-		d := keyDocs[key.Path]
+		d := docOf(key.Path)
 		if d.max == 0 {
 			continue
 		}

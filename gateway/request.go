@@ -53,6 +53,10 @@ type Request struct {
 	// With -1, Vars has no CONTENT_LENGTH; the engine appends one once it knows.
 	ContentLength int64
 
+	// Trace is what the engines noted about the request. It is complete when the response's body is closed, or when
+	// an error was returned.
+	Trace Trace
+
 	// Later, when not nil, permits an engine to answer later: it returns ErrPending from Serve, and then calls
 	// Later exactly once, from any goroutine, possibly before Serve has returned. Later must not block for the
 	// engine: the front end writes what fits and continues elsewhere.

@@ -1,0 +1,28 @@
+package configs
+
+// App says what to run.
+type App struct {
+	// WSGI names the application: MODULE:CALLABLE, MODULE:factory(), or path/to/file.py[:callable].
+	WSGI string `yaml:"wsgi"`
+	// Chdir is the directory that the application runs in; it is put on sys.path.
+	Chdir string `yaml:"chdir"`
+	// Python is the interpreter. Empty: $VIRTUAL_ENV/bin/python, then .venv/bin/python below Chdir, then python3.
+	Python string `yaml:"python"`
+	// Preload imports the application once, before the workers are forked, so that they share its memory.
+	Preload bool `yaml:"preload"`
+	// Env is added to the environment of the Python processes.
+	Env map[string]string `yaml:"env"`
+}
+
+// appDocs says what reflection cannot know about the keys of this file.
+var appDocs = map[string]keyDoc{
+	"app.wsgi": {doc: "The application: `MODULE:CALLABLE`, `MODULE:factory()` or `path/to/file.py[:callable]`. Without " +
+		"a callable, `application` and then `app` are tried. On the command line it is the argument of `penknife serve`."},
+	"app.chdir": {flag: "chdir", doc: "The directory that the application runs in. It is put on `sys.path`. " +
+		"Empty: where penknife was started."},
+	"app.python": {flag: "python", doc: "The Python interpreter (CPython 3.10 or later): a path, a virtualenv's " +
+		"directory, or a command on `$PATH`. A relative path is taken from `app.chdir`. Empty: `$VIRTUAL_ENV/bin/python`, then `.venv/bin/python` below `app.chdir`, then `python3`."},
+	"app.preload": {flag: "preload", doc: "Import the application once and fork the workers from that process, so " +
+		"that they share its memory. False: each worker imports for itself."},
+	"app.env": {doc: "Added to the environment of the Python processes, which is otherwise penknife's own."},
+}

@@ -1,0 +1,47 @@
+package configs
+
+// HTTP is one HTTP/1.1 listener.
+type HTTP struct {
+	Listen         string   `yaml:"listen"`
+	Mode           FileMode `yaml:"mode"`
+	Owner          string   `yaml:"owner"`
+	Group          string   `yaml:"group"`
+	TrustedProxies []string `yaml:"trusted_proxies"` // CIDRs or addresses; unix-socket peers always are
+}
+
+// Uwsgi is one listener for the uwsgi protocol.
+type Uwsgi struct {
+	Listen    string   `yaml:"listen"`
+	Mode      FileMode `yaml:"mode"`
+	Owner     string   `yaml:"owner"`
+	Group     string   `yaml:"group"`
+	AllowFrom []string `yaml:"allow_from"` // CIDRs or addresses; needed on a public TCP address
+}
+
+// listenerDocs says what reflection cannot know about the keys of this file.
+var listenerDocs = map[string]keyDoc{
+	"http": {flag: "http", doc: "In the file a list of mappings with the keys below; in the environment and on the " +
+		"command line addresses only, which replace the whole list."},
+	"http.listen": {doc: listenDoc},
+	"http.mode":   {doc: modeDoc},
+	"http.owner":  {doc: ownerDoc},
+	"http.group":  {doc: groupDoc},
+	"http.trusted_proxies": {doc: "Addresses and networks (`10.0.0.0/8`) whose `X-Forwarded-*` headers " +
+		"count, and `Forwarded` if it comes without them. Peers on a unix socket are always trusted, nobody else is."},
+
+	"uwsgi": {flag: "uwsgi", doc: "In the file a list of mappings with the keys below; in the environment and on the " +
+		"command line addresses only, which replace the whole list."},
+	"uwsgi.listen": {doc: listenDoc},
+	"uwsgi.mode":   {doc: modeDoc},
+	"uwsgi.owner":  {doc: ownerDoc},
+	"uwsgi.group":  {doc: groupDoc},
+	"uwsgi.allow_from": {doc: "Addresses and networks (`10.0.0.0/8`) that may connect over TCP. A public address needs " +
+		"it, because whoever reaches a uwsgi listener can forge every variable, the user's name included."},
+}
+
+const (
+	listenDoc = "`HOST:PORT`, `:PORT` (loopback; say `0.0.0.0:PORT` to be public), `unix:PATH` or `unix:@abstract`."
+	modeDoc   = "Permissions of a unix socket."
+	ownerDoc  = "Owner of a unix socket, a name or a number. Empty: whoever runs penknife."
+	groupDoc  = "Group of a unix socket, a name or a number. Empty: that of whoever runs penknife."
+)

@@ -1,0 +1,59 @@
+package configs
+
+import "time"
+
+// Workers says how many Python processes and threads there are and what they may take.
+type Workers struct {
+	Processes      Processes     `yaml:"processes"`
+	Threads        int           `yaml:"threads"`
+	Queue          int           `yaml:"queue"`           // requests in flight or waiting, over all workers: 503 above
+	QueueTimeout   time.Duration `yaml:"queue_timeout"`   // waiting for a worker: 503; 0 is none
+	RequestTimeout time.Duration `yaml:"request_timeout"` // in the application: 504; 0 is none
+	StartTimeout   time.Duration `yaml:"start_timeout"`   // import of the application
+	GracePeriod    time.Duration `yaml:"grace_period"`    // for requests in flight at TERM
+	CPUScheduling  string        `yaml:"cpu_scheduling"`  // batch or other: of all penknife's processes
+	ResponseBuffer ByteSize      `yaml:"response_buffer"` // of a response, taken off the worker for a slow client
+
+	// A worker that reaches one of these is replaced; 0 is none. The jitter shortens the first and the second.
+	MaxRequests       int           `yaml:"max_requests"`
+	MaxRequestsJitter Percent       `yaml:"max_requests_jitter"`
+	MaxLifetime       time.Duration `yaml:"max_lifetime"`
+	MaxRSS            ByteSize      `yaml:"max_rss"`
+}
+
+// workerDocs says what reflection cannot know about the keys of this file.
+var workerDocs = map[string]keyDoc{
+	"workers.processes": {flag: "processes", max: 1024,
+		doc: "Worker processes. `auto` is one for each CPU that penknife may use, or `$WEB_CONCURRENCY` if that is set."},
+	"workers.threads": {flag: "threads", min: 1, max: 1024,
+		doc: "Threads in each process. More than 1 needs an application that is thread-safe."},
+	"workers.queue": {flag: "queue", min: 1, max: 1 << 16,
+		doc: "How many requests may wait for a worker, beside those that run: 503 above."},
+	"workers.queue_timeout": {flag: "queue-timeout", max: day,
+		doc: "How long a request may wait for a worker: 503. 0 is no limit."},
+	"workers.request_timeout": {flag: "request-timeout", max: day,
+		doc: "How long the application may take for a request: 504, the Python stacks go to the log, and the worker " +
+			"is replaced. 0 is no limit."},
+	"workers.start_timeout": {flag: "start-timeout", min: int64(time.Second), max: day,
+		doc: "How long the import of the application may take."},
+	"workers.grace_period": {flag: "grace-period", max: day,
+		doc: "How long requests in flight may go on after SIGTERM. Keep it below the time after which the system's " +
+			"own supervisor kills (systemd: TimeoutStopSec 90 s, Kubernetes: 30 s, Docker: 10 s)."},
+	"workers.cpu_scheduling": {choices: []string{"batch", "other"},
+		doc: "How the kernel schedules penknife and its workers. With `batch` (SCHED_BATCH) a process that wakes up " +
+			"lets the one on its CPU finish its turn, so that work is done in batches instead of switching for " +
+			"each request. `other` is the system's normal policy. A policy that penknife was started with, such " +
+			"as systemd's `CPUSchedulingPolicy`, is kept."},
+	"workers.response_buffer": {min: 4 << 10, max: 64 << 20,
+		doc: "How much of a response is taken off its worker ahead of a slow client."},
+	"workers.max_requests": {flag: "max-requests", max: 1 << 40,
+		doc: "After about this many requests a worker is replaced: its successor is ready before it leaves. 0 is no limit."},
+	"workers.max_requests_jitter": {max: 100,
+		doc: "By how much `workers.max_requests` and `workers.max_lifetime` are shortened at most, at random for each " +
+			"worker, so that they do not all reach them at once."},
+	"workers.max_lifetime": {flag: "max-lifetime", max: 365 * day,
+		doc: "After this time a worker is replaced in the same way. 0 is no limit, else at least 1s."},
+	"workers.max_rss": {flag: "max-rss", max: 1 << 50,
+		doc: "A worker whose resident memory, without what is backed by files or shared, is above this is replaced in the " +
+			"same way. It is measured every 2 s at most, after requests. 0 is no limit."},
+}

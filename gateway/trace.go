@@ -1,0 +1,17 @@
+package gateway
+
+import "time"
+
+// Trace is what engines note about a request on its way, for the observer: logs, metrics and traces. An engine writes
+// it before it hands the response over, and again, for what is known only then, before CloseWithError returns.
+type Trace struct {
+	// Queue is how long the request waited for a worker, App how long the application took, from the claim to the end
+	// of its answer. Both are 0 when no worker was asked.
+	Queue, App time.Duration
+	// Worker is the index of the worker that took the request, counted from 1, and PID its process; 0 for none.
+	Worker, PID int
+	// Engine says who answered: "app", "static", "cache"; a constant text. Empty: nobody did.
+	Engine string
+	// Cache is what the response cache did, a constant text as in RFC 9211: "hit", "miss", ...; empty without one.
+	Cache string
+}
