@@ -43,9 +43,6 @@ func (w *workersEngine) Reload(ctx context.Context, loaded *configs.Loaded) erro
 	return startFailure(loaded, w.Manager.Reload(ctx, workersConfig(loaded.Config, w.cpus)))
 }
 
-// Ready counts the workers that take requests.
-func (w *workersEngine) Ready() int { return w.Snapshot().Ready() }
-
 // InFlight counts requests that wait or run, also in generations that were replaced.
 func (w *workersEngine) InFlight() int {
 	s := w.Snapshot()

@@ -57,7 +57,7 @@ func TestShutdown_LeavesNothing(t *testing.T) {
 	if err := gone(pids...)(); err != nil {
 		t.Error(err)
 	}
-	if m.Ready() || m.Snapshot().Ready() != 0 {
+	if m.Ready() != 0 || m.Snapshot().Ready() != 0 {
 		t.Error("still ready")
 	}
 	if _, err := m.send(t, request(t, "/pid")); gateway.KindOf(err) != gateway.KindUnavailable {

@@ -133,10 +133,12 @@ func crashLoop(retryAt time.Time) *gateway.Error {
 	return err
 }
 
-// Ready tells whether a worker claims requests.
-func (m *Manager) Ready() bool {
-	g := m.current.Load()
-	return g != nil && g.supervisor.view.Load().ready > 0
+// Ready counts the workers that claim requests. It costs two loads: a health check may ask often.
+func (m *Manager) Ready() int {
+	if g := m.current.Load(); g != nil {
+		return g.supervisor.view.Load().ready
+	}
+	return 0
 }
 
 // Snapshot describes the workers. It does not block.

@@ -52,10 +52,12 @@ func (m *Manager) retire(g *generation, grace time.Duration) {
 func (g *generation) snapshot() Snapshot {
 	snapshot := g.supervisor.view.Load().snapshot
 	snapshot.Workers = slices.Clone(snapshot.Workers)
+	held := make([]int, g.queue.Workers())
+	snapshot.Waiting = g.queue.Census(held)
 	for i := range snapshot.Workers {
 		w := &snapshot.Workers[i]
-		w.Busy, w.Served = g.queue.Busy(w.Index), g.queue.Served(w.Index)
+		w.Busy, w.Served = held[w.Index], g.queue.Served(w.Index)
 	}
-	snapshot.InFlight, snapshot.Places = g.queue.InFlight(), g.places
+	snapshot.InFlight, snapshot.Places, snapshot.Threads = g.queue.InFlight(), g.places, g.launcher.settings.Threads
 	return snapshot
 }

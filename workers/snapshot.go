@@ -9,8 +9,10 @@ type Snapshot struct {
 	ZygotePID  int       // 0 when there is none
 	CrashLoop  bool      // replacements are being delayed
 	RetryAt    time.Time // when the next one may start; zero without a crash loop
-	InFlight   int       // requests waiting or being served
-	Places     int       // how many there can be
+	InFlight   int       // requests waiting, being served, or being sent to their clients
+	Waiting    int       // those that no worker has taken yet
+	Places     int       // how many there can be in flight
+	Threads    int       // requests that each worker can hold at once
 	Workers    []WorkerStatus
 	Retired    map[RetireReason]int // how many had to leave, by reason
 	Draining   []Snapshot           // generations that were replaced and finish what they hold, oldest first

@@ -11,6 +11,9 @@ declare -A package_of=(
   [uwsgi]=uwsgi-core
   [cc]=build-essential
   [python3]=python3
+  [prometheus]=prometheus
+  [promtool]=prometheus
+  [chromium]=chromium
 )
 PATH=$PATH:/usr/sbin:/sbin
 
