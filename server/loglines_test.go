@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"penknife/configs"
+	"penknife/incidents"
 )
 
 func TestTextsOfSeveralLines(t *testing.T) {
@@ -20,7 +21,7 @@ func TestTextsOfSeveralLines(t *testing.T) {
 			"\n" + `{"level":"WARN","msg":"one","text":"line"}` + "\n" + `{"level":"INFO","msg":"none","a":"b\nc"}` + "\n",
 	} {
 		var out bytes.Buffer
-		log := newLogger(configs.Log{Level: "info", Format: format}, &out)
+		log := newLogger(configs.Log{Level: "info", Format: format}, &out, incidents.NewRing(1))
 		log.With("worker", 1).Error("app", "request", 7, "text", "Traceback (most recent call last):\n  File \"a.py\", line 1\n\nKeyError\n")
 		log.Warn("one", "text", "line")
 		log.Info("none", "a", "b\nc")

@@ -15,6 +15,7 @@ import (
 	"penknife/configs"
 	"penknife/control"
 	"penknife/gateway"
+	"penknife/incidents"
 	"penknife/metrics"
 )
 
@@ -49,12 +50,13 @@ func Run(ctx context.Context, options Options) error {
 
 // Server is one life from start to stop.
 type Server struct {
-	loaded  *configs.Loaded // of the start: what a reload cannot change is here
-	environ []string
-	version string
-	log     *slog.Logger
-	signals <-chan os.Signal
-	parts   parts
+	loaded    *configs.Loaded // of the start: what a reload cannot change is here
+	environ   []string
+	version   string
+	log       *slog.Logger
+	incidents *incidents.Ring // the latest errors, for the status page
+	signals   <-chan os.Signal
+	parts     parts
 
 	metrics  *metrics.Set
 	engine   Engine
@@ -84,11 +86,12 @@ func newServer(options Options, parts parts) (*Server, error) {
 	cfg := options.Loaded.Config
 	s := &Server{
 		loaded: options.Loaded, environ: options.Environ, version: options.Version, signals: options.Signals, parts: parts,
-		log:  newLogger(cfg.Log, options.Stderr),
-		gate: &gate{}, metrics: metrics.New(options.Version, metricNames()),
+		incidents: incidents.NewRing(rememberedErrors),
+		gate:      &gate{}, metrics: metrics.New(options.Version, metricNames()),
 		engineStarted: make(chan error, 1), failed: make(chan error, 1),
 		orders: make(chan action, 4),
 	}
+	s.log = newLogger(cfg.Log, options.Stderr, s.incidents)
 	engine, err := parts.newEngine(s.loaded, s.metrics.Workers, s.log)
 	if err != nil {
 		return nil, err

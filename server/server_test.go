@@ -16,6 +16,7 @@ import (
 
 	"penknife/configs"
 	"penknife/gateway"
+	"penknife/incidents"
 )
 
 func receive(t *testing.T, c <-chan string) string {
@@ -312,7 +313,7 @@ func TestMetricNamesMatchTheirEnums(t *testing.T) {
 
 func TestLoggerObeysLevelAndFormat(t *testing.T) {
 	var out safeBuffer
-	log := newLogger(configs.Log{Level: "warn", Format: "json"}, &out)
+	log := newLogger(configs.Log{Level: "warn", Format: "json"}, &out, incidents.NewRing(1))
 	log.Info("quiet")
 	log.Warn("loud")
 	if got := out.String(); !strings.HasPrefix(got, "{") || strings.Contains(got, "quiet") || !strings.Contains(got, "loud") {
