@@ -6,11 +6,12 @@ import "time"
 // it before it hands the response over, and again, for what is known only then, before CloseWithError returns.
 type Trace struct {
 	// Queue is how long the request waited for a worker, App how long the application took, from the claim to the end
-	// of its answer. Both are 0 when no worker was asked.
+	// of its answer. Both are 0 when no worker was asked. Of a request that no worker took in time, all is Queue; of one
+	// whose worker died or was too slow, App ends with that.
 	Queue, App time.Duration
 	// Worker is the index of the worker that took the request, counted from 1, and PID its process; 0 for none.
 	Worker, PID int
-	// Engine says who answered: "app", "static", "cache"; a constant text. Empty: nobody did.
+	// Engine says whose answer it is, an error's too: "app", "static", "cache"; a constant text. Empty: nobody was asked.
 	Engine string
 	// Cache is what the response cache did, a constant text as in RFC 9211: "hit", "miss", ...; empty without one.
 	Cache string

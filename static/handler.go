@@ -56,11 +56,15 @@ func (h *Handler) HeldBytes() int64 {
 	return sum
 }
 
+// engineName is what Trace.Engine says of requests that a mount answered.
+const engineName = "static"
+
 // Serve answers from the mount with the longest prefix that ends at a slash, or passes the request on. With
 // Request.Later set it blocks for no more than looking names up.
 func (h *Handler) Serve(r *gateway.Request) (*gateway.Response, error) {
 	for _, m := range h.mounts {
 		if rest, ok := m.match(r.Path); ok {
+			r.Trace.Engine = engineName // a miss that falls on gets another
 			return m.serve(r, rest)
 		}
 	}

@@ -22,6 +22,7 @@ type fakeWorld struct {
 	behave                func(*fakeWorker) // what a new worker does; nil: gets ready
 	busy                  map[int]int
 	served                map[int]uint64
+	pids                  []int // that the queue was told
 	size                  int64 // of every worker
 	looks                 int   // at their memory
 	obeys                 bool  // workers that are told to leave do
@@ -94,6 +95,7 @@ func (w *fakeWorker) kill() {
 func (w *fakeWorker) memory() int64 { w.world.looks++; return w.world.size }
 
 func (f *fakeWorld) WorkerStarting(index int) { delete(f.served, index) }
+func (f *fakeWorld) WorkerIs(index, pid int)  { f.pids = append(f.pids, pid) }
 func (f *fakeWorld) StopWorker(index int) {
 	f.told = append(f.told, index)
 	if f.obeys {

@@ -34,6 +34,7 @@ type workerHandle interface {
 // lanes is what the supervisor tells the queue, and asks it.
 type lanes interface {
 	WorkerStarting(worker int)
+	WorkerIs(worker, pid int)
 	StopWorker(worker int)
 	WorkerDied(worker int, cause string) (lost int)
 	Busy(worker int) int

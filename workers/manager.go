@@ -88,9 +88,13 @@ func (m *Manager) startGeneration(ctx context.Context, c Config) (*generation, e
 	return g, g.start(ctx)
 }
 
+// engineName is what Trace.Engine says of requests that came to the workers, answered or not.
+const engineName = "app"
+
 // Serve receives the request's body and gives both to a worker. It blocks for the client, then for the application,
 // unless req.Later permits to answer later. Errors are *gateway.Error.
 func (m *Manager) Serve(req *gateway.Request) (*gateway.Response, error) {
+	req.Trace.Engine = engineName
 	g := m.current.Load()
 	if g == nil {
 		return nil, gateway.Errorf(gateway.KindUnavailable, "no worker is running")

@@ -112,6 +112,7 @@ func (s *supervisor) onSpawned(e spawned, now time.Time) {
 		return
 	}
 	w.pid = e.pid
+	s.lanes.WorkerIs(w.index, w.pid)
 	s.dirty = true
 	if err := w.handle.adopt(e.pid); err != nil {
 		s.log.Error("worker cannot be watched", "worker", w.index, "pid", e.pid, "error", err)

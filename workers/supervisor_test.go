@@ -375,3 +375,12 @@ func TestSupervisor_ZygoteThatCannotStartIsTriedWithPauses(t *testing.T) {
 		}
 	})
 }
+
+// TestSupervisor_TellsTheQueueThePids: Request.Trace names the process.
+func TestSupervisor_TellsTheQueueThePids(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, f *fakeWorld) {
+		if !slices.Equal(f.pids, []int{1001, 1002}) {
+			t.Errorf("the queue was told %v", f.pids)
+		}
+	})
+}

@@ -12,7 +12,7 @@
 #define PENKNIFE_LAYOUT_H
 
 #define PK_MAGIC 0x31454649464b4e50ULL /* "PNKFIFE1" */
-#define PK_VERSION 1
+#define PK_VERSION 2
 
 /* Header page. Everything before PK_H_GO_ASLEEP is written once, before the first worker starts. */
 #define PK_H_MAGIC 0            /* u64 */
@@ -44,6 +44,8 @@
 /* Lane record. */
 #define PK_LANE_SIZE 64
 #define PK_L_WAKE 0             /* u32 futex: Go sets 1 and wakes; the lane sets 0 before it announces sleep */
+#define PK_L_BUSY 8             /* u64 lane: nanoseconds of the requests that it has behind it, close() included */
+#define PK_L_SINCE 16           /* u64 lane: CLOCK_MONOTONIC at the present one's claim, 0 without one */
 
 /* Worker record. */
 #define PK_WORKER_SIZE 64
@@ -57,6 +59,9 @@
 /* Slot control, 256 bytes, each writer on its own cache line. */
 #define PK_SLOT_SIZE 256
 #define PK_S_STATE 0            /* u64 position << 32 | (lane + 1) << 8 | state */
+/* Written by the lane that claims, on the line that the claim has fetched anyway: CLOCK_MONOTONIC in nanoseconds. */
+#define PK_S_CLAIMED_AT 8       /* u64 just after the claim */
+#define PK_S_DONE_AT 16         /* u64 just before DONE */
 /* Written by Go. */
 #define PK_S_GO_SEQ 64          /* u32 futex: changed when Go has something for a waiting lane */
 #define PK_S_ABORT 68           /* u32 1: nobody wants the answer any more */

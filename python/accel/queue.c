@@ -68,6 +68,8 @@ void pk_lane_init(pk_lane *lane, pk_queue *q, uint32_t worker, uint32_t thread) 
     lane->running = PK_U32(q->worker_records + (size_t)worker * PK_WORKER_SIZE, PK_W_RUNNING);
     lane->idle_word = PK_U64(q->base, PK_H_IDLE + (lane->index / 64) * 8);
     lane->idle_bit = 1ULL << (lane->index % 64);
+    lane->busy = PK_U64(q->lanes + (size_t)lane->index * PK_LANE_SIZE, PK_L_BUSY);
+    lane->since = PK_U64(q->lanes + (size_t)lane->index * PK_LANE_SIZE, PK_L_SINCE);
 }
 
 static void slot_bind(pk_queue *q, pk_slot *slot, uint32_t index, uint32_t position) {
@@ -78,6 +80,21 @@ static void slot_bind(pk_queue *q, pk_slot *slot, uint32_t index, uint32_t posit
     slot->window = slot->vars + q->vars_area;
     slot->head = slot->window + q->request_ring;
     slot->response = slot->head + q->head_area;
+}
+
+uint64_t pk_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void pk_occupied(pk_lane *lane, uint64_t now) { pk_note(lane->since, now); }
+
+/* Whoever reads between the two must not count a moment twice: the beginning goes first. */
+void pk_released(pk_lane *lane, uint64_t now) {
+    uint64_t since = *lane->since;
+    __atomic_store_n(lane->since, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(lane->busy, *lane->busy + (now - since), __ATOMIC_RELEASE);
 }
 
 static bool ring_empty(const pk_queue *q) {
@@ -178,6 +195,7 @@ bool pk_publish(pk_queue *q, uint32_t slot) {
 
 bool pk_done(pk_lane *lane, pk_slot *slot) {
     uint64_t done = (uint64_t)slot->position << 32 | (uint64_t)(lane->index + 1) << 8 | PK_DONE;
+    pk_note(PK_U64(slot->control, PK_S_DONE_AT), pk_now());
     pk_store(PK_U64(slot->control, PK_S_STATE), done);
     return pk_publish(lane->queue, slot->index);
 }

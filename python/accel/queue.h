@@ -29,6 +29,7 @@ typedef struct {
     uint32_t worker, index; /* worker index, lane number */
     uint32_t *wake, *stop, *running;
     uint64_t *idle_word, idle_bit;
+    uint64_t *busy, *since;
 } pk_lane;
 
 /* A claimed slot. */
@@ -40,6 +41,7 @@ typedef struct {
 #define PK_U32(p, off) ((uint32_t *)((p) + (off)))
 #define PK_U64(p, off) ((uint64_t *)((p) + (off)))
 #define pk_load(p) __atomic_load_n((p), __ATOMIC_SEQ_CST)
+#define pk_note(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 #define pk_store(p, v) __atomic_store_n((p), (v), __ATOMIC_SEQ_CST)
 
 /* Maps the memory of fd and keeps event_fd. Returns NULL, or what is wrong with the memory. */
@@ -47,6 +49,13 @@ const char *pk_queue_map(pk_queue *q, int fd, int event_fd);
 
 /* Binds a lane to a thread of a worker. */
 void pk_lane_init(pk_lane *lane, pk_queue *q, uint32_t worker, uint32_t thread);
+
+/* CLOCK_MONOTONIC in nanoseconds, without a system call. */
+uint64_t pk_now(void);
+
+/* Says in the lane's record that it is occupied from now on, and until now. */
+void pk_occupied(pk_lane *lane, uint64_t now);
+void pk_released(pk_lane *lane, uint64_t now);
 
 /* Takes the next waiting slot; false when none waits. Never blocks. */
 bool pk_claim(pk_lane *lane, pk_slot *slot);

@@ -100,13 +100,20 @@ static void handle(pk_request *r, PyObject *app) {
 }
 
 static int run(pk_request *r, PyObject *app) {
+    uint64_t now = 0; /* 0: the clock has to be read */
     while (!pk_stopping(&r->lane)) {
         if (pk_claim(&r->lane, &r->slot)) {
+            now = now ? now : pk_now();
+            pk_note(PK_U64(r->slot.control, PK_S_CLAIMED_AT), now);
+            pk_occupied(&r->lane, now);
             __atomic_fetch_add(r->lane.running, 1, __ATOMIC_RELAXED);
             handle(r, app);
             __atomic_fetch_sub(r->lane.running, 1, __ATOMIC_RELAXED);
+            now = pk_now();
+            pk_released(&r->lane, now);
             continue;
         }
+        now = 0;
         Py_BEGIN_ALLOW_THREADS
         pk_wait_for_work(&r->lane);
         Py_END_ALLOW_THREADS

@@ -83,7 +83,8 @@ func (s *slot) peek() ([]byte, error) {
 func (b *body) CloseWithError(error) {
 	s := b.s
 	s.mu.Lock()
-	s.frontDone = true
+	s.note()
+	s.frontDone, s.trace = true, nil
 	s.tellWorker(1)
 	release := s.settle()
 	s.mu.Unlock()

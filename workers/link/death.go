@@ -8,7 +8,7 @@ import (
 
 // WorkerStarting makes a worker index fit for a new process. Call it before that process may touch the memory.
 func (q *Queue) WorkerStarting(worker int) {
-	q.served[worker].Store(0)
+	q.accounts[worker].open(q.clock.now())
 	q.ring.resetWorker(worker)
 }
 
@@ -34,9 +34,6 @@ func (q *Queue) WorkerDied(worker int, cause string) (lost int) {
 	}
 	return lost
 }
-
-// Served is the number of requests that a worker has done, its present ones not counted.
-func (q *Queue) Served(worker int) uint64 { return q.served[worker].Load() }
 
 // Busy is the number of requests that a worker holds; 0 after Shutdown. One that died holds none, also when a front end
 // has not yet let go of what it lost.

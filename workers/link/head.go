@@ -40,7 +40,7 @@ func (s *slot) advance() delivery {
 // count adds a request to those that a lane's worker has done. The lane was read from the memory.
 func (q *Queue) count(lane int) {
 	if lane >= 0 && lane < q.mem.workers*q.mem.threads {
-		q.served[lane%q.mem.workers].Add(1)
+		q.accounts[lane%q.mem.workers].served.Add(1)
 	}
 }
 

@@ -4,7 +4,7 @@ package link
 // these in capitals with PK_ before them; TestLayoutMatchesHeader compares the values.
 const (
 	layoutMagic   = 0x31454649464b4e50
-	layoutVersion = 1
+	layoutVersion = 2
 
 	hMagic        = 0
 	hVersion      = 8
@@ -34,6 +34,8 @@ const (
 
 	laneSize = 64
 	lWake    = 0
+	lBusy    = 8
+	lSince   = 16
 
 	workerSize = 64
 	wStop      = 0
@@ -41,6 +43,8 @@ const (
 
 	slotSize      = 256
 	sState        = 0
+	sClaimedAt    = 8
+	sDoneAt       = 16
 	sGoSeq        = 64
 	sAbort        = 68
 	sVarsLen      = 72

@@ -12,12 +12,13 @@ import (
 
 // Queue is the link to the workers of one generation.
 type Queue struct {
-	opts   Options
-	mem    *memory
-	ring   *ring
-	events *eventBits
-	slots  []slot
-	served []atomic.Uint64 // requests that a worker index has done since WorkerStarting
+	opts     Options
+	clock    clock
+	mem      *memory
+	ring     *ring
+	events   *eventBits
+	slots    []slot
+	accounts []account // by worker index
 
 	freeMu  sync.Mutex
 	free    []int32         // stack: the slot used last is used next, so that few pages are touched
@@ -53,9 +54,9 @@ func New(o Options) (*Queue, error) {
 		return nil, err
 	}
 	q := &Queue{
-		opts: o, mem: mem, ring: newRing(mem), events: events,
+		opts: o, clock: newClock(), mem: mem, ring: newRing(mem), events: events,
 		slots: make([]slot, g.slots), free: make([]int32, 0, g.slots),
-		served: make([]atomic.Uint64, o.Workers), entry: newEntry(),
+		accounts: make([]account, o.Workers), entry: newEntry(),
 		scanKick: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
 	for i := g.slots - 1; i >= 0; i-- {

@@ -107,6 +107,8 @@ func (r *ring) resetWorker(worker int) {
 	for lane := worker; lane < r.mem.workers*r.mem.threads; lane += r.mem.workers {
 		r.mem.u64(hIdle + lane/64*8).And(^(uint64(1) << (lane % 64)))
 		r.mem.u32(r.mem.lane(lane) + lWake).Store(0)
+		r.mem.u64(r.mem.lane(lane) + lSince).Store(0)
+		r.mem.u64(r.mem.lane(lane) + lBusy).Store(0)
 	}
 }
 

@@ -27,7 +27,7 @@ func (s step) String() string { return stepNames[s] }
 // shared is the slot's part of the memory: control words and areas. Only the words of Go's cache line are written
 // here, and the state when the slot is not claimed.
 type shared struct {
-	state                                    *atomic.Uint64
+	state, claimedAt, doneAt                 *atomic.Uint64
 	goSeq, abort, varsLen                    *atomic.Uint32
 	bodyLen, reqProduced, respConsumed       *atomic.Uint64
 	requestID                                *atomic.Uint64
@@ -43,7 +43,7 @@ func newShared(m *memory, index int) shared {
 	u32 := func(offset int) *atomic.Uint32 { return m.u32(base + offset) }
 	u64 := func(offset int) *atomic.Uint64 { return m.u64(base + offset) }
 	s := shared{
-		state: u64(sState), goSeq: u32(sGoSeq), abort: u32(sAbort), varsLen: u32(sVarsLen),
+		state: u64(sState), claimedAt: u64(sClaimedAt), doneAt: u64(sDoneAt), goSeq: u32(sGoSeq), abort: u32(sAbort), varsLen: u32(sVarsLen),
 		bodyLen: u64(sBodyLen), reqProduced: u64(sReqProduced), respConsumed: u64(sRespConsumed),
 		requestID: u64(sRequestID), waiting: u32(sWaiting), phase: u32(sPhase), flags: u32(sFlags),
 		status: u32(sStatus), reasonLen: u32(sReasonLen), headLen: u32(sHeadLen), respLen: u64(sRespLen),
@@ -68,6 +68,8 @@ type slot struct {
 	position  uint32 // of the current submission in the ring
 	err       error
 	later     func(*gateway.Response, error)
+	trace     *gateway.Trace // of the request, until nothing can be added
+	submitted int64
 	spool     Spool
 	sent      int64 // of the spool, put into the window
 	response  gateway.Response
@@ -120,7 +122,8 @@ func (s *slot) load(req *gateway.Request, spool Spool) error {
 	s.reqProduced.Store(uint64(s.sent))
 	s.clearWords()
 
-	s.later, s.spool, s.err, s.file = req.Later, spool, nil, nil
+	s.later, s.trace, s.spool, s.err, s.file = req.Later, &req.Trace, spool, nil, nil
+	s.submitted = s.q.clock.now()
 	s.workerDone, s.frontDone, s.refilling, s.suspect = false, false, false, 0
 	s.id = req.ID
 	s.method = append(s.method[:0], req.Method[:min(len(req.Method), maxTargetCopy)]...)
@@ -131,6 +134,8 @@ func (s *slot) load(req *gateway.Request, spool Spool) error {
 
 // clearWords resets what the last exchange left. They are plain for the worker until it claims.
 func (s *slot) clearWords() {
+	s.claimedAt.Store(0)
+	s.doneAt.Store(0)
 	s.abort.Store(0)
 	s.respConsumed.Store(0)
 	s.waiting.Store(0)
@@ -172,6 +177,7 @@ func (d delivery) run() {
 // answered hands the head to whoever waits for it.
 func (s *slot) answered() delivery {
 	s.step = stepAnswered
+	s.note()
 	if s.later != nil {
 		return delivery{later: s.later, response: &s.response}
 	}
@@ -184,6 +190,8 @@ func (s *slot) fail(err error) delivery {
 	switch s.step {
 	case stepWaiting:
 		s.step, s.err = stepFailed, err
+		s.note()
+		s.trace = nil
 		s.tellWorker(1)
 		if s.later == nil {
 			s.signal() // Serve picks up the error and lets go of the slot
@@ -213,7 +221,7 @@ func (s *slot) settle() Spool {
 	if s.file != nil {
 		s.file.Close()
 	}
-	s.spool, s.file, s.later = nil, nil, nil
+	s.spool, s.file, s.later, s.trace = nil, nil, nil, nil
 	s.step = stepIdle
 	s.state.Store(stateWord(s.position, -1, stateFree))
 	s.q.putFree(s)

@@ -63,6 +63,30 @@ def hangs(environ, start_response):
         time.sleep(0.05)
 
 
+def naps(environ, start_response):
+    time.sleep(float(environ["HTTP_X_NAP"]))
+    return hello(environ, start_response)
+
+
+def naps_twice(environ, start_response):
+    """Between two blocks, and in close()."""
+    start_response("200 OK", [])
+    return Naps(float(environ["HTTP_X_NAP"]))
+
+
+class Naps:
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def __iter__(self):
+        yield b"first"
+        time.sleep(self.seconds)
+        yield b"second"
+
+    def close(self):
+        time.sleep(self.seconds)
+
+
 def file(environ, start_response):
     start_response("200 OK", [])
     return environ["wsgi.file_wrapper"](open(__file__, "rb"))
