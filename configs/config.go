@@ -2,13 +2,14 @@ package configs
 
 // Config is everything that can be set. A package takes its own section by value, never the whole.
 type Config struct {
-	App     App      `yaml:"app"`
-	HTTP    []HTTP   `yaml:"http"`
-	Uwsgi   []Uwsgi  `yaml:"uwsgi"`
-	Limits  Limits   `yaml:"limits"`
-	Workers Workers  `yaml:"workers"`
-	Static  []Static `yaml:"static"`
-	Admin   Admin    `yaml:"admin"`
-	Control Control  `yaml:"control"`
-	Log     Log      `yaml:"log"`
+	App      App      `yaml:"app"`
+	HTTP     []HTTP   `yaml:"http"`
+	Uwsgi    []Uwsgi  `yaml:"uwsgi"`
+	Limits   Limits   `yaml:"limits"`
+	Workers  Workers  `yaml:"workers"`
+	Static   []Static `yaml:"static"`
+	Sendfile Sendfile `yaml:"sendfile"`
+	Admin    Admin    `yaml:"admin"`
+	Control  Control  `yaml:"control"`
+	Log      Log      `yaml:"log"`
 }

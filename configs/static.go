@@ -7,6 +7,7 @@ type Static struct {
 	Fallthrough   bool              `yaml:"fallthrough"`   // what is missing goes to the application instead of 404
 	Index         []string          `yaml:"index"`         // what a directory is answered with, first that exists
 	Fallback      string            `yaml:"fallback"`      // below Root, instead of 404 for pages; empty: none
+	Listing       bool              `yaml:"listing"`       // directories without an index file are listed
 	Precompressed bool              `yaml:"precompressed"` // use siblings NAME.br, NAME.zst, NAME.gz
 	Compress      bool              `yaml:"compress"`      // with gzip what has no sibling, once for each change
 	CacheControl  string            `yaml:"cache_control"`
@@ -26,6 +27,8 @@ var staticDocs = map[string]keyDoc{
 		"out of it are not followed."},
 	"static.fallthrough": {doc: "What is missing, and any method but GET and HEAD, goes to the application. False: 404 and 405."},
 	"static.index":       {doc: "What a directory is answered with: the first of these files that it has. `[]` is none."},
+	"static.listing": {doc: "A directory without an index file is answered with a list of what is in it, as a page or, for clients that " +
+		"prefer it, as JSON. Dotfiles and what leads out of the root are left out. The list ends after 10000 entries and says so."},
 	"static.fallback": {doc: "A file below the root that answers, with status 200, for pages that do not exist: for applications " +
 		"that do their routing in the browser. A path with a dot in its last segment counts only if the client accepts text/html."},
 	"static.precompressed": {doc: "Send the siblings `NAME.br`, `NAME.zst` and `NAME.gz` to clients that accept them. One that is " +

@@ -35,6 +35,7 @@ var checks = []struct {
 	{"static-root", (*checker).staticRoot},
 	{"static-names", (*checker).staticNames},
 	{"static-headers", (*checker).staticHeaders},
+	{"sendfile-roots", (*checker).sendfileRoots},
 }
 
 // checker looks at one configuration and gathers what is wrong with it.

@@ -12,6 +12,13 @@ import (
 // they are over is in observe.go. Files are served also while the application starts.
 func buildHandler(s *Server) (gateway.Handler, error) {
 	handler := s.gate.before(s.engine)
+	if cfg := s.loaded.Config.Sendfile; len(cfg.Roots) > 0 {
+		sender, err := static.NewSender(cfg, static.Deps{Next: handler, Counter: s.metrics.Static, Log: s.log})
+		if err != nil {
+			return nil, err
+		}
+		handler = sender
+	}
 	if mounts := s.loaded.Config.Static; len(mounts) > 0 {
 		files, err := static.New(mounts, static.Deps{Next: handler, Counter: s.metrics.Static, Log: s.log})
 		if err != nil {

@@ -2,6 +2,7 @@ package static
 
 import (
 	"fmt"
+	"html/template"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -30,8 +31,10 @@ type mount struct {
 	fallsOn  bool   // misses go to the application
 	index    []string
 	fallback string
-	siblings bool // look for .br, .zst, .gz
-	compress bool // make what has no siblings smaller
+	listing  bool               // of directories without an index
+	pages    *template.Template // of listings
+	siblings bool               // look for .br, .zst, .gz
+	compress bool               // make what has no siblings smaller
 
 	cacheControl string
 	immutable    func(name string) bool
@@ -61,9 +64,12 @@ func newMount(cfg configs.Static, open *opener, deps Deps) (*mount, error) {
 	}
 	m := &mount{
 		prefix: strings.TrimRight(cfg.URL, "/"), root: root, single: !info.IsDir(), fallsOn: cfg.Fallthrough,
-		index: cfg.Index, fallback: cfg.Fallback, siblings: cfg.Precompressed, compress: cfg.Compress, cacheControl: cfg.CacheControl,
+		index: cfg.Index, fallback: cfg.Fallback, listing: cfg.Listing, siblings: cfg.Precompressed, compress: cfg.Compress, cacheControl: cfg.CacheControl,
 		headers: appendHeaders(nil, cfg.Headers), types: cfg.Types, open: open, settle: settleTime,
 		maxHeld: min(maxHeld, int64(cfg.Memory)), next: deps.Next, counter: deps.Counter, log: deps.Log,
+	}
+	if m.pages, err = parseListing(); err != nil {
+		return nil, fmt.Errorf("listing: %w", err)
 	}
 	m.memory.limit = int64(cfg.Memory)
 	m.memory.files = map[string]*file{}

@@ -13,11 +13,13 @@ const (
 	Missed                         // 404
 	PassedOn                       // to the application, because of fallthrough
 	Failed                         // the disk has a problem
+	Listed                         // a directory
 )
 
 var outcomeNames = [...]string{
 	FromMemory: "memory", FromDisk: "disk", NotModified: "not_modified", Redirected: "redirected", Refused: "refused",
 	Missed: "missed", PassedOn: "passed_on", Failed: "failed",
+	Listed: "listed",
 }
 
 // Outcomes lists every outcome's name by its number; number 0 is none.

@@ -14,6 +14,8 @@ type visit struct {
 	place
 	m *mount
 	r *gateway.Request
+	// lists is the directory to be listed, below the root and without a slash at its end; nil: a file is asked for.
+	lists *string
 }
 
 // serve answers a request whose path continues with rest behind the prefix.
@@ -29,10 +31,10 @@ func (m *mount) serve(r *gateway.Request, rest []byte) (*gateway.Response, error
 	case err != nil:
 		return v.trouble(err)
 	}
-	if m.siblings || m.compress {
+	if v.lists == nil && (m.siblings || m.compress) {
 		v.place = m.choose(v.place, &v.asked, r.Start)
 	}
-	if r.Later == nil || v.held != nil || v.id.size > m.maxHeld && !v.make {
+	if r.Later == nil || v.lists == nil && (v.held != nil || v.id.size > m.maxHeld && !v.make) {
 		return v.deliver()
 	}
 	later := v
@@ -65,7 +67,9 @@ func (v *visit) locate(rest []byte) (answer *gateway.Response, err error) {
 	}
 	var found bool
 	if isDirectoryName(rel) {
-		v.place, found = m.lookIndex(rel)
+		if v.place, found = m.lookIndex(rel); !found {
+			found = v.listable(rel)
+		}
 	} else {
 		err = v.settleOn(m.look(rel))
 		if err == nil || !isAbsent(err) && !errors.Is(err, errAbsent) {
@@ -103,7 +107,7 @@ func (v *visit) directory(rel []byte) (*gateway.Response, error) {
 	if dir != "" {
 		dir += "/"
 	}
-	if _, ok := v.m.lookIndex([]byte(dir)); !ok {
+	if _, ok := v.m.lookIndex([]byte(dir)); !ok && !v.listable([]byte(dir)) {
 		return nil, errAbsent
 	}
 	v.m.count(Redirected)
@@ -112,6 +116,9 @@ func (v *visit) directory(rel []byte) (*gateway.Response, error) {
 
 // deliver makes the answer. It blocks for the disk if the file is not held.
 func (v *visit) deliver() (*gateway.Response, error) {
+	if v.lists != nil {
+		return v.list(*v.lists)
+	}
 	if v.held != nil {
 		if resp := v.conditional(v.held); resp != nil {
 			return resp, nil
