@@ -16,6 +16,7 @@ import (
 
 func newSet() *Set {
 	return New("1.2.3", Names{Fronts: []string{"", "http", "uwsgi"}, Kinds: []string{"", "bad_request", "app_error"},
+		Rejected: map[int]string{2: "queue_full"}, Exits: []string{"oom"},
 		Static: []string{"", "memory", "missed"}})
 }
 
@@ -54,6 +55,13 @@ func TestStatic(t *testing.T) {
 	}
 }
 
+// samplePool has two workers with two threads each, of which two are busy.
+var samplePool = Pool{
+	Ready: true, Python: "3.12.1", Generation: 3, Waiting: 40, InFlight: 42, Places: 99, Threads: 4, Busy: 2,
+	States: []string{"ready", "draining"}, ZygoteRSS: 4096,
+	Workers: []PoolWorker{{Index: 0, State: "ready"}, {Index: 1, State: "ready", RSS: 2048, Anonymous: 1024}},
+}
+
 func TestRequests(t *testing.T) {
 	s := newSet()
 	s.Requests.Done(1, []byte("GET"), 200, 100, 3*time.Millisecond)
@@ -63,6 +71,9 @@ func TestRequests(t *testing.T) {
 	s.Requests.Failed(2)
 	s.Requests.Failed(-1)
 	s.Requests.Failed(99)
+	s.Requests.Waited(30 * time.Microsecond)
+	s.Requests.Waited(2 * time.Second)
+	s.Requests.Served(20 * time.Millisecond)
 	expect(t, page(t, s),
 		`penknife_requests_total{class="2xx",front="http",method="GET"} 2`,
 		`penknife_requests_total{class="none",front="uwsgi",method="other"} 1`,
@@ -73,6 +84,10 @@ func TestRequests(t *testing.T) {
 		`penknife_response_body_bytes_total{front="http"} 100`,
 		`penknife_request_errors_total{kind="app_error"} 1`,
 		`penknife_request_errors_total{kind="unknown"} 2`,
+		`penknife_requests_rejected_total{reason="queue_full"} 1`,
+		`penknife_request_queue_duration_seconds_bucket{le="1"} 1`,
+		`penknife_request_queue_duration_seconds_sum 2.00003`,
+		`penknife_request_application_duration_seconds_bucket{le="0.025"} 1`,
 		`penknife_request_errors_total{kind="bad_request"} 0`,
 	)
 }
@@ -92,7 +107,7 @@ func TestFrontsAndWorkers(t *testing.T) {
 	s.Workers.RequestOverdue()
 	s.Workers.BodySpooled(100, false)
 	s.Workers.BodySpooled(1<<20, true)
-	s.Workers.Watch(func() int { return 2 }, func() int { return 42 })
+	s.Workers.Watch(func() Pool { return samplePool })
 	expect(t, page(t, s),
 		`penknife_connections{front="http"} 1`,
 		`penknife_connections_accepted_total{front="http"} 2`,
@@ -105,8 +120,18 @@ func TestFrontsAndWorkers(t *testing.T) {
 		`penknife_requests_overdue_total 1`,
 		`penknife_request_body_bytes_total{spool="memory"} 100`,
 		`penknife_request_body_bytes_total{spool="file"} 1.048576e+06`,
-		`penknife_workers_ready 2`,
-		`penknife_queue_requests 42`,
+		`penknife_worker_exits_total{cause="oom"} 0`,
+		`penknife_ready 1`,
+		`penknife_workers{state="ready"} 2`,
+		`penknife_workers{state="draining"} 0`,
+		`penknife_requests_in_flight 42`,
+		`penknife_queue_requests 40`,
+		`penknife_queue_places 99`,
+		`penknife_worker_busy_ratio 0.5`,
+		`penknife_worker_resident_memory_bytes{worker="1"} 2048`,
+		`penknife_worker_anonymous_memory_bytes{worker="1"} 1024`,
+		`penknife_zygote_resident_memory_bytes 4096`,
+		`penknife_python_info{version="3.12.1"} 1`,
 	)
 }
 
@@ -139,7 +164,7 @@ func TestNames(t *testing.T) {
 	s.Requests.Done(1, []byte("GET"), 200, 1, 1)
 	s.Fronts.Of(1).ProtocolError("a")
 	s.Workers.WorkerExited("a")
-	s.Workers.Watch(func() int { return 0 }, func() int { return 0 })
+	s.Workers.Watch(func() Pool { return samplePool })
 	text := page(t, s)
 	problems, err := promlint.New(bytes.NewBufferString(text)).Lint()
 	if err != nil {

@@ -23,9 +23,12 @@ type Set struct {
 // Names are the label values that other packages own. An index into a list is what the methods take; index 0 is
 // never a valid value, and whatever is out of range counts as index 0, which is called "unknown".
 type Names struct {
-	Fronts []string
-	Kinds  []string // of errors
-	Static []string // how static answers
+	Fronts   []string
+	Kinds    []string       // of errors
+	Rejected map[int]string // reasons of the kinds which mean that no worker could take the request
+	Static   []string       // how static answers
+	Exits    []string       // causes of the end of a worker
+	Retires  []string       // reasons for which a worker must leave
 }
 
 // New makes the collectors, and with them those of the Go runtime and of this process.
@@ -35,18 +38,21 @@ func New(version string, names Names) *Set {
 	registerBuildInfo(registry, version)
 	fronts := named(names.Fronts)
 	return &Set{
-		Requests: newRequests(registry, fronts, named(names.Kinds)),
+		Requests: newRequests(registry, fronts, names),
 		Fronts:   newFronts(registry, fronts),
-		Workers:  newWorkers(registry),
+		Workers:  newWorkers(registry, names),
 		Reloads:  newReloads(registry),
 		Static:   newStatic(registry, named(names.Static)),
 		registry: registry,
 	}
 }
 
+// scrapesAtOnce bounds what scrapes cost together; one more gets 503.
+const scrapesAtOnce = 4
+
 // Handler serves the text format.
 func (s *Set) Handler() http.Handler {
-	return promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{})
+	return promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{MaxRequestsInFlight: scrapesAtOnce})
 }
 
 // Gather gives the present values.

@@ -21,7 +21,7 @@ type Workers struct {
 	registry *prometheus.Registry
 }
 
-func newWorkers(registry *prometheus.Registry) *Workers {
+func newWorkers(registry *prometheus.Registry, names Names) *Workers {
 	starts := prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "penknife_worker_starts_total",
 		Help: "Worker processes that became ready.",
@@ -40,7 +40,7 @@ func newWorkers(registry *prometheus.Registry) *Workers {
 		Help: "Bytes of request bodies that were received completely, by where they waited for a worker.",
 	}, []string{"spool"})
 	registry.MustRegister(starts, took, overdue, spooled)
-	return &Workers{
+	w := &Workers{
 		starts: starts, took: took, overdue: overdue,
 		inMemory: spooled.WithLabelValues("memory"), inFile: spooled.WithLabelValues("file"),
 		exits: newBounded(registry, prometheus.CounterOpts{
@@ -53,6 +53,9 @@ func newWorkers(registry *prometheus.Registry) *Workers {
 		}, "reason"),
 		registry: registry,
 	}
+	w.exits.expect(names.Exits)
+	w.retired.expect(names.Retires)
+	return w
 }
 
 // WorkerStarted counts a worker that became ready, so long after it was ordered.
@@ -79,17 +82,6 @@ func (w *Workers) BodySpooled(bytes int64, toFile bool) {
 	w.inMemory.Add(float64(max(bytes, 0)))
 }
 
-// Watch makes gauges of the workers that are ready and of the requests that wait for one or run. Both functions are
-// called at each scrape, from any goroutine, and must not block. Watch may be called once.
-func (w *Workers) Watch(ready, inFlight func() int) {
-	w.registry.MustRegister(
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "penknife_workers_ready",
-			Help: "Worker processes that take requests.",
-		}, func() float64 { return float64(ready()) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "penknife_queue_requests",
-			Help: "Requests that wait for a worker or are in the application.",
-		}, func() float64 { return float64(inFlight()) }),
-	)
-}
+// Watch shows what the workers are. Take is called at each scrape, from any goroutine, and must not block for long.
+// Watch may be called once.
+func (w *Workers) Watch(take func() Pool) { w.registry.MustRegister(newPoolCollector(take)) }

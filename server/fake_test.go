@@ -40,6 +40,7 @@ type fakeEngine struct {
 	reloads    chan *configs.Loaded
 	reloadErr  chan error
 	generation atomic.Uint64
+	draining   atomic.Bool  // the snapshot has another generation
 	left       atomic.Int64 // how long Shutdown's ctx had, in nanoseconds; negative: it was over
 }
 
@@ -88,10 +89,16 @@ func (e *fakeEngine) Reload(ctx context.Context, loaded *configs.Loaded) error {
 }
 
 func (e *fakeEngine) Snapshot() workers.Snapshot {
-	return workers.Snapshot{
+	snapshot := workers.Snapshot{
 		Generation: e.generation.Load(), InFlight: e.InFlight(), Places: 10,
 		Workers: []workers.WorkerStatus{{PID: 77, State: workers.Ready, Served: 5}},
 	}
+	if e.draining.Load() {
+		snapshot.Waiting, snapshot.Threads, snapshot.InFlight = 7, 4, 2
+		snapshot.Workers[0].PID, snapshot.Workers[0].Busy = os.Getpid(), 3
+		snapshot.Draining = []workers.Snapshot{{Workers: []workers.WorkerStatus{{PID: os.Getpid(), State: workers.Draining}}}}
+	}
+	return snapshot
 }
 
 func (e *fakeEngine) Ready() int    { return int(e.workers.Load()) }

@@ -4,6 +4,7 @@ import (
 	"penknife/gateway"
 	"penknife/metrics"
 	"penknife/static"
+	"penknife/workers"
 )
 
 // observer writes down what became of a request, for both fronts.
@@ -17,6 +18,12 @@ var _ gateway.Observer = (*observer)(nil)
 // RequestDone counts the request and gives it its line in the access log. It does not block.
 func (o *observer) RequestDone(r *gateway.Request, outcome gateway.Outcome) {
 	o.requests.Done(int(r.Front), r.Method, outcome.Status, outcome.Sent, outcome.Total)
+	if asked := r.Trace.Worker != 0; asked || r.Trace.Queue != 0 {
+		o.requests.Waited(r.Trace.Queue)
+		if asked {
+			o.requests.Served(r.Trace.App)
+		}
+	}
 	if outcome.Err != nil {
 		o.requests.Failed(int(gateway.KindOf(outcome.Err)))
 	}
@@ -27,7 +34,14 @@ func (o *observer) RequestDone(r *gateway.Request, outcome gateway.Outcome) {
 
 // metricNames are the label values that other packages own.
 func metricNames() metrics.Names {
-	names := metrics.Names{Kinds: []string{""}, Static: static.Outcomes()}
+	names := metrics.Names{
+		Kinds: []string{""}, Static: static.Outcomes(), Exits: workers.ExitCauses(), Retires: workers.RetireReasons(),
+		Rejected: map[int]string{
+			int(gateway.KindUnavailable):  "unavailable",
+			int(gateway.KindOverloaded):   "queue_full",
+			int(gateway.KindQueueTimeout): "queue_timeout",
+		},
+	}
 	for front := gateway.Front(0); front <= gateway.FrontUwsgi; front++ {
 		names.Fronts = append(names.Fronts, front.String())
 	}

@@ -67,6 +67,7 @@ type Server struct {
 	fronts   *fronts
 	open     *listeners // nil before the sockets stage
 
+	memory  *memoryReader
 	reloads *reloader
 	inForce atomic.Pointer[configs.Loaded] // loaded, and of the latest reload what that has changed
 	control *control.Server
@@ -100,7 +101,8 @@ func newServer(options Options, parts parts) (*Server, error) {
 	s.inForce.Store(s.loaded)
 	s.reloads = newReloader(func(ctx context.Context) control.Reloaded { return s.reload(ctx, options.Reload) })
 	s.control = s.newControl()
-	s.metrics.Workers.Watch(engine.Ready, engine.InFlight)
+	s.memory = newMemoryReader(time.Now)
+	s.metrics.Workers.Watch(s.pool)
 	if s.handler, err = buildHandler(s); err != nil {
 		return nil, err
 	}

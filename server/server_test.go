@@ -57,7 +57,7 @@ func TestAnswers503UntilReady(t *testing.T) {
 		_, text := b.adminGet("/metrics")
 		return strings.Contains(text, `penknife_requests_total{class="2xx",front="uwsgi",method="GET"} 1`) &&
 			strings.Contains(text, `penknife_request_errors_total{kind="unavailable"} 1`) &&
-			strings.Contains(text, "penknife_workers_ready 0\n")
+			strings.Contains(text, "penknife_ready 0\n")
 	})
 	b.signals <- syscall.SIGTERM
 	if err := b.wait(); err != nil {

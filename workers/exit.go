@@ -2,6 +2,7 @@ package workers
 
 import (
 	"fmt"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -33,6 +34,9 @@ func (c ExitCause) String() string {
 	}
 	return "unknown"
 }
+
+// ExitCauses lists the names of all causes.
+func ExitCauses() []string { return slices.Clone(exitNames[1:]) }
 
 // exit is the end of one process.
 type exit struct {

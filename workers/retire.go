@@ -1,5 +1,7 @@
 package workers
 
+import "slices"
+
 // RetireReason is why a worker must leave although it lives. It is set at most once; the zero value means that it
 // may stay.
 type RetireReason uint8
@@ -32,6 +34,9 @@ func (r RetireReason) String() string {
 	}
 	return "unknown"
 }
+
+// RetireReasons lists the names of all reasons.
+func RetireReasons() []string { return slices.Clone(retireNames[1:]) }
 
 // recycles tells whether it is no fault: the worker leaves when its successor is ready, and finishes what it holds.
 func (r RetireReason) recycles() bool {

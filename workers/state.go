@@ -1,5 +1,7 @@
 package workers
 
+import "slices"
+
 // State is where a worker is in its life. Whether it is busy is the queue's knowledge, not a state.
 type State uint8
 
@@ -23,6 +25,9 @@ func (s State) String() string {
 	}
 	return "unknown"
 }
+
+// States lists the names of the states that a process which exists can be in.
+func States() []string { return slices.Clone(stateNames[1:Exited]) }
 
 // transitions is the one table of legal changes. A worker may exit at any time; nobody comes back.
 var transitions = map[State][]State{

@@ -1,0 +1,57 @@
+package server
+
+import (
+	"penknife/metrics"
+	"penknife/workers"
+)
+
+// pool describes the workers for a scrape: one snapshot, and one look at the memory of each process, which several
+// scrapes share.
+func (s *Server) pool() metrics.Pool {
+	snapshot := s.engine.Snapshot()
+	p := metrics.Pool{
+		Ready: s.gate.ready(s.engine) == nil, Python: snapshot.Python, Generation: snapshot.Generation,
+		Draining: len(snapshot.Draining), CrashLoop: snapshot.CrashLoop, Places: snapshot.Places, States: workers.States(),
+	}
+	memory := s.memory.read(pidsOf(snapshot))
+	p.ZygoteRSS = memory[snapshot.ZygotePID].resident
+	add := func(g workers.Snapshot) {
+		p.Waiting += g.Waiting
+		p.InFlight += g.InFlight
+		for _, w := range g.Workers {
+			if w.State == workers.Ready {
+				p.Threads += max(g.Threads, 1)
+				p.Busy += w.Busy
+			}
+		}
+	}
+	add(snapshot)
+	for _, w := range snapshot.Workers {
+		p.Workers = append(p.Workers, metrics.PoolWorker{
+			Index: w.Index, State: w.State.String(), RSS: memory[w.PID].resident, Anonymous: memory[w.PID].anonymous,
+		})
+	}
+	for _, replaced := range snapshot.Draining {
+		add(replaced)
+		for _, w := range replaced.Workers { // its indexes are those of the present generation too: no memory
+			p.Workers = append(p.Workers, metrics.PoolWorker{Index: w.Index, State: w.State.String()})
+		}
+	}
+	return p
+}
+
+// pidsOf lists the zygotes and the workers of all generations.
+func pidsOf(snapshot workers.Snapshot) []int {
+	var pids []int
+	for _, g := range append([]workers.Snapshot{snapshot}, snapshot.Draining...) {
+		if g.ZygotePID > 0 {
+			pids = append(pids, g.ZygotePID)
+		}
+		for _, w := range g.Workers {
+			if w.PID > 0 {
+				pids = append(pids, w.PID)
+			}
+		}
+	}
+	return pids
+}
