@@ -36,6 +36,7 @@ type TooLargeError struct {
 	Size, Max int64  // bytes
 }
 
+// Error names the limit, what was given and what is permitted.
 func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("%v: %d bytes are more than %s (%d)", ErrTooLarge, e.Size, e.Limit, e.Max)
 }
