@@ -39,7 +39,7 @@ func Default() Config {
 
 			MaxRequestsJitter: 10,
 		},
-		Log: Log{Level: "info", Format: "text", Access: "off"},
+		Log: Log{Level: "info", Format: "text", Access: "off", RequestIDHeader: "X-Request-ID"},
 	}
 }
 

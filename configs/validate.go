@@ -30,6 +30,7 @@ var checks = []struct {
 	{"choice", (*checker).choices},
 	{"temp-dir", (*checker).tempDir},
 	{"queue-small", (*checker).queueSmall},
+	{"request-id-header", (*checker).requestIDHeader},
 	{"lifetime-short", (*checker).lifetimeShort},
 	{"static-url", (*checker).staticURL},
 	{"static-root", (*checker).staticRoot},

@@ -28,7 +28,10 @@ type Outcome struct {
 	Status int           // what the client was sent; 0 when nothing could be sent
 	Sent   int64         // body bytes handed to the client's connection
 	Total  time.Duration // from Request.Start to the last byte
-	Err    error         // nil, or why the answer was an error page or was cut
+	// Head is the head that was sent, from the status line to the empty line; content may follow it. It is nil when
+	// none was sent, and valid until RequestDone returns.
+	Head []byte
+	Err  error // nil, or why the answer was an error page or was cut
 }
 
 // Observer is told once about every request that reached a front end, after its last byte. It must not block, and

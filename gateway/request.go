@@ -30,6 +30,11 @@ func (f Front) String() string {
 type Request struct {
 	// ID is unique within the process's life. It is never zero and appears in every log line about the request.
 	ID uint64
+	// RequestID is the identifier that the logs of every server and the application know the request by; empty when
+	// requests have none. It is taken from a trusted peer or made, and in Vars under its own name.
+	RequestID []byte
+	// Trusted says that the peer's word about its client counts: a unix socket, a trusted proxy, a uwsgi peer.
+	Trusted bool
 	// Front is the protocol that the request came in by.
 	Front Front
 	// Start is when the first byte of the request was seen.
@@ -56,6 +61,9 @@ type Request struct {
 	// Trace is what the engines noted about the request. It is complete when the response's body is closed, or when
 	// an error was returned.
 	Trace Trace
+
+	// Span is what package tracing keeps with the request, nil when nothing is traced.
+	Span any
 
 	// Later, when not nil, permits an engine to answer later: it returns ErrPending from Serve, and then calls
 	// Later exactly once, from any goroutine, possibly before Serve has returned. Later must not block for the

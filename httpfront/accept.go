@@ -75,6 +75,7 @@ func (s *Server) serve(c *conn) {
 // refuseConnection tells a connection over the limit to come back later.
 func (s *Server) refuseConnection(nc net.Conn) {
 	s.counter.ConnectionRefused()
+	began := time.Now()
 	if !s.conns.beginRefusal() {
 		nc.Close()
 		return
@@ -86,9 +87,29 @@ func (s *Server) refuseConnection(nc net.Conn) {
 		nc.SetDeadline(time.Now().Add(refusalTime))
 		page, _ := gateway.PageFor(errTooManyConnections)
 		page.Close = true
-		if _, err := nc.Write(append(s.appendPage(nil, page, "Connection: close\r\n"), page.Text...)); err != nil {
+		number := s.nextID()
+		id := s.ids.Append(nil, number)
+		head := s.appendPage(nil, page, "Connection: close\r\n", id)
+		_, err := nc.Write(append(head, page.Text...))
+		s.observeRefused(nc, gateway.Request{ID: number, RequestID: id, Front: gateway.FrontHTTP, Start: began}, head)
+		if err != nil {
 			return
 		}
 		lingerOn(nc, refusalTime)
 	}()
+}
+
+// observeRefused tells the observer about a connection over the limit, of whose request nothing is known.
+func (s *Server) observeRefused(nc net.Conn, r gateway.Request, head []byte) {
+	if s.observer == nil {
+		return
+	}
+	r.Method = unknownMethod
+	if remote, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
+		r.RemoteAddr = []byte(remote.AddrPort().Addr().Unmap().WithZone("").String())
+	}
+	kind := gateway.KindOf(errTooManyConnections)
+	s.observer.RequestDone(&r, gateway.Outcome{
+		Status: kind.Status(), Head: head, Total: time.Since(r.Start), Err: errTooManyConnections,
+	})
 }

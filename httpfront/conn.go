@@ -59,6 +59,7 @@ type conn struct {
 
 func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{Conn: nc, srv: s, now: time.Now(), peer: newPeer(nc, s.trusted.Contains)}
+	c.peer.ids = s.ids
 	c.body.c = c
 	return c
 }

@@ -117,9 +117,11 @@ func (c *conn) answerError(err error) {
 	if !ok {
 		return
 	}
-	c.out = c.srv.appendPage(c.out[:0], page, c.connectionLine())
+	c.out = c.srv.appendPage(c.out[:0], page, c.connectionLine(), c.req.RequestID)
+	content := 0
 	if string(c.req.Method) != "HEAD" {
 		c.out = append(c.out, page.Text...)
+		content = len(page.Text)
 	}
 	c.headSent, c.now = true, time.Now()
 	if c.write(c.out) != nil {
@@ -127,7 +129,7 @@ func (c *conn) answerError(err error) {
 		return
 	}
 	c.status = page.Status
-	c.sent = int64(len(page.Text))
+	c.sent = int64(content)
 }
 
 // mustClose tells whether the connection cannot go on after this exchange, whatever client and application want.
@@ -162,7 +164,10 @@ func (c *conn) nameRefused() {
 		method = unknownMethod
 	}
 	c.vars = append(append(c.vars[:0], method...), target...)
-	c.req.Method, c.req.Target = c.vars[:len(method):len(method)], c.vars[len(method):]
+	at := len(c.vars)
+	c.vars = c.srv.ids.Append(c.vars, c.req.ID)
+	c.req.Method, c.req.Target, c.req.RequestID = c.vars[:len(method):len(method)], c.vars[len(method):at:at], c.vars[at:]
+	c.req.Trusted = c.peer.trusted
 	c.req.RemoteAddr = []byte(c.peer.remoteAddr)
 }
 
@@ -174,9 +179,11 @@ func (c *conn) observe(err error) {
 	if c.srv.observer == nil {
 		return
 	}
-	c.srv.observer.RequestDone(&c.req, gateway.Outcome{
-		Status: c.status, Sent: c.sent, Total: time.Since(c.began), Err: err,
-	})
+	outcome := gateway.Outcome{Status: c.status, Sent: c.sent, Total: time.Since(c.began), Err: err}
+	if c.status != 0 {
+		outcome.Head = c.out
+	}
+	c.srv.observer.RequestDone(&c.req, outcome)
 }
 
 func (c *conn) logFailure(err error) {
@@ -190,5 +197,5 @@ func (c *conn) logFailure(err error) {
 		level = slog.LevelInfo // the client's doing
 	}
 	c.srv.log.Log(context.Background(), level, "request failed", "request", c.req.ID, "kind", kind.String(), "error", err,
-		"client", c.peer.text, "method", string(c.req.Method), "target", string(c.req.Target))
+		"request_id", string(c.req.RequestID), "client", c.peer.text, "method", string(c.req.Method), "target", string(c.req.Target))
 }

@@ -19,6 +19,7 @@ import (
 
 	"penknife/configs"
 	"penknife/gateway"
+	"penknife/requestids"
 	"penknife/uwsgiproto"
 )
 
@@ -142,6 +143,7 @@ type options struct {
 	network string // "tcp" unless set
 	address string
 	log     *slog.Logger
+	ids     *requestids.Source
 }
 
 // startFront serves handler until the test ends.
@@ -160,7 +162,7 @@ func startFront(t testing.TB, handler gateway.Handler, o options) *front {
 	f := &front{recorder: newRecorder(), ln: ln, served: make(chan error, 1)}
 	var ids atomic.Uint64
 	f.Server, err = New(o.cfg, o.limits, Deps{Handler: handler, Observer: f.recorder, Counter: f.recorder,
-		NextID: func() uint64 { return ids.Add(1) }, Log: o.log})
+		NextID: func() uint64 { return ids.Add(1) }, Log: o.log, IDs: o.ids})
 	if err != nil {
 		t.Fatal(err)
 	}

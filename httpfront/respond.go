@@ -139,7 +139,7 @@ func (c *conn) appendHead(dst []byte, resp *gateway.Response, facts fieldFacts) 
 	if !facts.server {
 		dst = append(dst, "Server: penknife\r\n"...)
 	}
-	return dst
+	return c.srv.ids.AppendField(dst, resp.Fields, c.req.RequestID)
 }
 
 func appendWithoutLength(dst, fields []byte) []byte {
@@ -181,7 +181,7 @@ func (c *conn) connectionLine() string {
 }
 
 // appendPage appends the head of an error page.
-func (s *Server) appendPage(dst []byte, page gateway.ErrorPage, connection string) []byte {
+func (s *Server) appendPage(dst []byte, page gateway.ErrorPage, connection string, id []byte) []byte {
 	dst = append(dst, "HTTP/1.1 "...)
 	dst = append(dst, page.Text[:bytes.IndexByte([]byte(page.Text), '\n')]...)
 	dst = append(dst, "\r\nContent-Type: text/plain; charset=utf-8\r\n"...)
@@ -192,6 +192,7 @@ func (s *Server) appendPage(dst []byte, page gateway.ErrorPage, connection strin
 	if page.RetryAfter != "" {
 		dst = append(append(append(dst, "Retry-After: "...), page.RetryAfter...), '\r', '\n')
 	}
+	dst = s.ids.AppendField(dst, nil, id)
 	dst = append(dst, connection...)
 	return append(dst, '\r', '\n')
 }

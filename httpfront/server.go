@@ -14,6 +14,7 @@ import (
 	"penknife/configs"
 	"penknife/gateway"
 	"penknife/httpdate"
+	"penknife/requestids"
 	"penknife/sockets"
 )
 
@@ -44,6 +45,8 @@ type Deps struct {
 	Counter  Counter          // may be nil
 	NextID   func() uint64    // gives request IDs, never zero
 	Log      *slog.Logger     // may be nil
+	// IDs makes the identifiers of requests; nil: they have none.
+	IDs *requestids.Source
 	// Open counts open connections. Servers that share limits.connections share one; nil makes the Server its own.
 	Open *atomic.Int64
 }
@@ -55,6 +58,7 @@ type Server struct {
 	counter  Counter
 	nextID   func() uint64
 	log      *slog.Logger
+	ids      *requestids.Source
 	open     *atomic.Int64
 	limits   configs.Limits
 	trusted  sockets.Set
@@ -81,7 +85,7 @@ func New(cfg configs.HTTP, limits configs.Limits, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		handler: deps.Handler, observer: deps.Observer, counter: deps.Counter, nextID: deps.NextID,
-		log: deps.Log, open: deps.Open, limits: limits.WithHeadDefaults(), trusted: trusted, turns: newTurns(),
+		log: deps.Log, ids: deps.IDs, open: deps.Open, limits: limits.WithHeadDefaults(), trusted: trusted, turns: newTurns(),
 		conns: newRegistry(),
 	}
 	if s.counter == nil {

@@ -106,6 +106,11 @@ func TestTooManyConnections(t *testing.T) {
 	}
 	third.expect("503 Service Unavailable\n\ntoo many connections\n")
 	third.ended()
+	f.next(t)
+	f.next(t)
+	if refused := f.next(t); refused.Status != 503 || gateway.KindOf(refused.Err) != gateway.KindOverloaded {
+		t.Errorf("the observer was told %+v", refused)
+	}
 	first.Close()
 	waitFor(t, "the place is free", func() bool { return f.Server.open.Load() == 1 })
 	fourth := f.dial(t)

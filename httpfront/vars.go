@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"penknife/gateway"
+	"penknife/requestids"
 )
 
 // Names of variables with their length in front, as the var block wants it (uwsgi protocol: length LE16, bytes).
@@ -50,6 +51,7 @@ type peer struct {
 	addr    netip.Addr
 	trusted bool // what it says about its client counts
 	trusts  func(netip.Addr) bool
+	ids     *requestids.Source
 
 	// consts holds the variables that do not change, as they are when nothing was forwarded.
 	consts         []byte
@@ -126,11 +128,15 @@ func (h *head) buildVars(dst []byte, p *peer, req *gateway.Request) ([]byte, *re
 		dst, host = appendVar(dst, keyHost, name)
 	}
 	dst = h.appendContentVars(dst)
-	dst, bad := h.appendFields(dst, p.trusted)
+	dst, id, bad := h.appendFields(dst, p)
 	if bad != nil {
 		return dst, bad
 	}
-	req.Vars = dst
+	if p.ids != nil && id.to == 0 {
+		dst, id.from = p.ids.AppendVar(dst, nil, req.ID)
+		id.to = len(dst)
+	}
+	req.Vars, req.RequestID, req.Trusted = dst, id.of(dst), p.trusted
 	req.Method, req.Target, req.Path, req.Query = method.of(dst), target.of(dst), path.of(dst), query.of(dst)
 	req.Host, req.Scheme, req.Proto, req.RemoteAddr = host.of(dst), scheme.of(dst), proto.of(dst), remote.of(dst)
 	return dst, nil
@@ -147,12 +153,19 @@ func (h *head) appendContentVars(dst []byte) []byte {
 	return dst
 }
 
-// appendFields appends the HTTP_ variables.
-func (h *head) appendFields(dst []byte, trusted bool) ([]byte, *refusal) {
+// appendFields appends the HTTP_ variables. id is where the request's identifier is, if the peer gave one that counts.
+func (h *head) appendFields(dst []byte, p *peer) (block []byte, id span, bad *refusal) {
 	for i := range h.fields {
 		f := &h.fields[i]
-		if f.merged || h.forwards && !trusted && isForwardedName(f.name) {
+		if f.merged || h.forwards && !p.trusted && isForwardedName(f.name) {
 			continue
+		}
+		if p.ids.IsHeader(f.name) {
+			if p.trusted && f.next == 0 && requestids.Valid(f.value) {
+				dst, id.from = p.ids.AppendVar(dst, f.value, 0)
+				id.to = len(dst)
+			}
+			continue // anything else would be somebody's invention
 		}
 		size := len("HTTP_") + len(f.name)
 		dst = append(dst, byte(size), byte(size>>8))
@@ -167,10 +180,10 @@ func (h *head) appendFields(dst []byte, trusted bool) ([]byte, *refusal) {
 		}
 		var ok bool
 		if dst, ok = h.appendMerged(dst, f); !ok {
-			return dst, refuseLongHead
+			return dst, id, refuseLongHead
 		}
 	}
-	return dst, nil
+	return dst, id, nil
 }
 
 // appendMerged adds the values of the fields that repeat first to its value, which is the end of dst, and corrects the

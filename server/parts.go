@@ -8,6 +8,7 @@ import (
 	"penknife/gateway"
 	"penknife/httpfront"
 	"penknife/metrics"
+	"penknife/requestids"
 	"penknife/uwsgifront"
 )
 
@@ -27,6 +28,7 @@ type frontDeps struct {
 	nextID   func() uint64
 	open     *atomic.Int64 // connections over all fronts, against limits.connections
 	log      *slog.Logger
+	ids      *requestids.Source
 }
 
 // realParts is what serves people, on that many CPUs.
@@ -39,12 +41,12 @@ func realParts(cpus int) parts {
 
 func newHTTPFront(d frontDeps, cfg configs.HTTP) (front, error) {
 	return httpfront.New(cfg, d.limits, httpfront.Deps{
-		Handler: d.handler, Observer: d.observer, Counter: d.counter, NextID: d.nextID, Log: d.log, Open: d.open,
+		Handler: d.handler, Observer: d.observer, Counter: d.counter, NextID: d.nextID, Log: d.log, Open: d.open, IDs: d.ids,
 	})
 }
 
 func newUwsgiFront(d frontDeps, cfg configs.Uwsgi) (front, error) {
 	return uwsgifront.New(cfg, d.limits, uwsgifront.Deps{
-		Handler: d.handler, Observer: d.observer, Counter: d.counter, NextID: d.nextID, Log: d.log, Open: d.open,
+		Handler: d.handler, Observer: d.observer, Counter: d.counter, NextID: d.nextID, Log: d.log, Open: d.open, IDs: d.ids,
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"penknife/gateway"
 	"penknife/incidents"
 	"penknife/metrics"
+	"penknife/requestids"
 )
 
 // Options is what a server is made from.
@@ -73,8 +74,9 @@ type Server struct {
 	control *control.Server
 	orders  chan action // from the control socket
 
-	lastID      atomic.Uint64 // of requests
-	connections atomic.Int64  // open, over all fronts
+	ids         *requestids.Source // nil: requests have only numbers
+	lastID      atomic.Uint64      // of requests
+	connections atomic.Int64       // open, over all fronts
 	began       time.Time
 	fast        bool // the stop waits for no request; set before it begins
 
@@ -87,6 +89,7 @@ func newServer(options Options, parts parts) (*Server, error) {
 	cfg := options.Loaded.Config
 	s := &Server{
 		loaded: options.Loaded, environ: options.Environ, version: options.Version, signals: options.Signals, parts: parts,
+		ids:       requestids.New(cfg.Log.RequestIDHeader, cfg.Log.RequestIDResponse),
 		incidents: incidents.NewRing(rememberedErrors),
 		gate:      &gate{}, metrics: metrics.New(options.Version, metricNames()),
 		engineStarted: make(chan error, 1), failed: make(chan error, 1),
@@ -154,7 +157,7 @@ func (s *Server) run(ctx context.Context) error {
 func (s *Server) frontDeps(protocol gateway.Front) frontDeps {
 	return frontDeps{
 		limits: s.loaded.Config.Limits, handler: s.handler, observer: s.observer, log: s.log,
-		counter: s.metrics.Fronts.Of(int(protocol)), nextID: s.nextID, open: &s.connections,
+		counter: s.metrics.Fronts.Of(int(protocol)), nextID: s.nextID, ids: s.ids, open: &s.connections,
 	}
 }
 

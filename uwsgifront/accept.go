@@ -173,6 +173,9 @@ func (a *acceptor) lookAgain() {
 	a.late = a.late[:0]
 }
 
+// unknownMethod stands for the method of a request that was not read.
+var unknownMethod = []byte("-")
+
 // errTooManyConnections is the answer to a connection over limits.connections.
 var errTooManyConnections = &gateway.Error{
 	Kind: gateway.KindOverloaded, Reason: "too many connections", Public: true, RetryAfter: time.Second,
@@ -190,7 +193,15 @@ func (a *acceptor) refuse(c *conn) {
 	c.goOn(func() {
 		defer s.conns.endRefusal()
 		defer c.finish()
-		if c.writePage(errTooManyConnections) == nil {
+		c.req.RequestID = s.ids.Append(nil, c.req.ID)
+		c.req.Method = unknownMethod
+		err := c.writePage(errTooManyConnections)
+		if s.observer != nil {
+			s.observer.RequestDone(&c.req, gateway.Outcome{
+				Status: c.status, Sent: c.sent, Head: c.head, Total: time.Since(c.start), Err: errTooManyConnections,
+			})
+		}
+		if err == nil {
 			c.linger()
 		}
 	})

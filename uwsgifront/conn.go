@@ -75,7 +75,7 @@ func (c *conn) begin(fd int, isUnix bool) {
 	c.isUnix, c.counted, c.start = isUnix, false, time.Now()
 	c.have, c.status, c.sent = 0, 0, 0
 	c.holds.Store(1)
-	c.req.ID, c.req.Front, c.req.Start = c.srv.nextID(), gateway.FrontUwsgi, c.start
+	c.req.ID, c.req.Front, c.req.Start, c.req.Trusted = c.srv.nextID(), gateway.FrontUwsgi, c.start, true
 }
 
 // goOn continues off the fast path.
@@ -106,9 +106,11 @@ func (c *conn) report(err error) {
 	if c.srv.observer == nil {
 		return
 	}
-	c.srv.observer.RequestDone(&c.req, gateway.Outcome{
-		Status: c.status, Sent: c.sent, Total: time.Since(c.start), Err: err,
-	})
+	outcome := gateway.Outcome{Status: c.status, Sent: c.sent, Total: time.Since(c.start), Err: err}
+	if c.status != 0 {
+		outcome.Head = c.head
+	}
+	c.srv.observer.RequestDone(&c.req, outcome)
 }
 
 // finish closes the connection and lets go of it.

@@ -25,5 +25,5 @@ func (c *conn) logFailure(err error) {
 		level = slog.LevelInfo
 	}
 	c.srv.log.Log(context.Background(), level, "request failed", "request", c.req.ID, "kind", kind.String(), "error", err,
-		"client", string(c.req.RemoteAddr), "method", string(c.req.Method), "target", string(c.req.Target))
+		"request_id", string(c.req.RequestID), "client", string(c.req.RemoteAddr), "method", string(c.req.Method), "target", string(c.req.Target))
 }

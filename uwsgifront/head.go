@@ -69,6 +69,7 @@ func (c *conn) buildHead(resp *gateway.Response) {
 	if !facts.date {
 		dst = c.srv.date.Append(dst, time.Now())
 	}
+	dst = c.srv.ids.AppendField(dst, resp.Fields, c.req.RequestID)
 	c.head = append(dst, "Connection: close\r\n\r\n"...)
 	c.status = resp.Status
 }
@@ -125,6 +126,7 @@ func (c *conn) buildPage(err error) (text []byte, ok bool) {
 	if page.RetryAfter != "" {
 		dst = append(append(append(dst, "Retry-After: "...), page.RetryAfter...), '\r', '\n')
 	}
+	dst = c.srv.ids.AppendField(dst, nil, c.req.RequestID)
 	c.head = append(dst, "Connection: close\r\n\r\n"...)
 	c.status = page.Status
 	if c.isHead() {

@@ -63,7 +63,11 @@ func (c *conn) refuse(r *refusal) {
 	defer c.finish()
 	c.srv.counter.ProtocolError(r.reason)
 	if gateway.KindOf(r.err) != gateway.KindBodyTooLarge {
-		c.srv.warn("request refused", "request", c.req.ID, "reason", r.reason, "detail", r.err.Reason, "client", string(c.req.RemoteAddr))
+		c.srv.warn("request refused", "request", c.req.ID, "reason", r.reason, "detail", r.err.Reason, "request_id", string(c.req.RequestID), "client", string(c.req.RemoteAddr))
+	}
+	if c.req.RequestID == nil {
+		c.vars = c.srv.ids.Append(c.vars[:0], c.req.ID)
+		c.req.RequestID = c.vars
 	}
 	err := c.writePage(r)
 	c.report(r)

@@ -241,6 +241,9 @@ func TestConnectionLimit(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	f.shutdown(t)
+	if f.outcomes[0].Status != 503 || len(f.outcomes) != 2 {
+		t.Errorf("the observer was told %+v", f.outcomes)
+	}
 	if f.refused != 1 || f.opened != 1 {
 		t.Errorf("%d refused, %d opened", f.refused, f.opened)
 	}

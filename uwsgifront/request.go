@@ -18,6 +18,8 @@ type cgi struct {
 	scriptName, pathInfo       []byte
 	uwsgiScheme, requestScheme []byte
 	https, contentLength       []byte
+	headerID, plainID          []byte // HTTP_X_REQUEST_ID, REQUEST_ID
+	headerIDs                  int    // how often the first occurs
 }
 
 // parse fills the request from a var block and what has arrived of the body. The block is passed on as it came; views
@@ -38,6 +40,9 @@ func (c *conn) parse(block, received []byte) *refusal {
 		return refuseMethod
 	}
 	c.req.Vars = block
+	if c.srv.ids != nil {
+		c.identify(&found, received)
+	}
 	c.req.Scheme = found.scheme()
 	c.setPath(&found)
 	return c.setBody(found.contentLength, received)
@@ -70,6 +75,13 @@ func (c *conn) view(found *cgi, key, value []byte) {
 		found.https = value
 	case "REQUEST_SCHEME":
 		found.requestScheme = value
+	case "REQUEST_ID":
+		found.plainID = value
+	default:
+		if c.srv.ids.IsVariable(key) {
+			found.headerID = value
+			found.headerIDs++
+		}
 	}
 }
 

@@ -131,8 +131,10 @@ func closeAll(files ...*os.File) {
 	}
 }
 
-// fileReceiver takes the files that workers send as response bodies.
+// fileReceiver takes the files that workers send as response bodies, and knows what requests are called.
 type fileReceiver interface {
+	// NameOf gives the gateway.Request.RequestID of a request that is held, "" for any other.
+	NameOf(request uint64) string
 	ReceiveFile(worker int, slot, position uint32, f *os.File)
 }
 
@@ -169,7 +171,8 @@ func (w *workerProcess) hear(raw []byte, files []*os.File) error {
 	case sayFailed:
 		w.mail.put(workerFailed{w.birth, message.text})
 	case sayLog:
-		w.log.Log(context.Background(), message.level, "app", "request", message.request, "text", message.text)
+		w.log.Log(context.Background(), message.level, "app", "request", message.request,
+			"request_id", w.files.NameOf(message.request), "text", message.text)
 	case sayFile:
 		w.files.ReceiveFile(w.index, message.slot, message.position, files[0])
 	}

@@ -205,7 +205,7 @@ func (s *supervisor) onOverdue(e overdue, now time.Time) {
 	}
 	s.counters.RequestOverdue()
 	s.log.Error("request timeout: the stacks of the worker's threads follow in its output, then it is replaced",
-		"worker", w.index, "pid", w.pid, "request", e.request.RequestID, "method", e.request.Method,
+		"worker", w.index, "pid", w.pid, "request", e.request.RequestID, "request_id", e.request.Name, "method", e.request.Method,
 		"target", e.request.Target, "age", e.request.Age)
 	w.overdue++
 	if w.overdue == 1 && w.pid != 0 {

@@ -140,5 +140,5 @@ func (s *slot) receiveFile(position uint32, f *os.File) delivery {
 }
 
 func (s *slot) overdue(now time.Time) Overdue {
-	return Overdue{RequestID: s.id, Method: string(s.method), Target: string(s.target), Age: now.Sub(s.watch.since)}
+	return Overdue{RequestID: s.id, Name: string(s.name), Method: string(s.method), Target: string(s.target), Age: now.Sub(s.watch.since)}
 }

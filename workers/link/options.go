@@ -35,6 +35,7 @@ type Options struct {
 // Overdue describes a request that the application did not answer in time.
 type Overdue struct {
 	RequestID      uint64
+	Name           string // gateway.Request.RequestID
 	Method, Target string
 	Age            time.Duration
 }

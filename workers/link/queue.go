@@ -132,6 +132,7 @@ func (q *Queue) submit(req *gateway.Request, body Spool) (*slot, error) {
 		return nil, gateway.Errorf(gateway.KindOverloaded, "the queue's ring is full (workers.queue)")
 	}
 	s.step, s.position = stepWaiting, position
+	s.name = append(s.name[:0], req.RequestID[:min(len(req.RequestID), maxTargetCopy)]...)
 	s.mu.Unlock()
 	if err := q.refusal.Load(); err != nil && s.withdraw() {
 		return nil, err

@@ -84,9 +84,9 @@ type slot struct {
 	alone bool // no other request was in flight lately
 	large bool // since the last trim it carried much; guarded by being in use, or in the free stack by its lock
 
-	id             uint64
-	method, target []byte // for the Overdue record, bounded
-	watch          watch
+	id                   uint64
+	name, method, target []byte // for the log, bounded; name is gateway.Request.RequestID
+	watch                watch
 }
 
 // watch is what the scanner remembers about a slot.
