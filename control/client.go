@@ -65,6 +65,13 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return status, err
 }
 
+// Report asks for the whole picture.
+func (c *Client) Report(ctx context.Context) (Report, error) {
+	var report Report
+	err := c.call(ctx, http.MethodGet, "/report", &report)
+	return report, err
+}
+
 // Reload asks for new code and configuration, and blocks until they serve or were given up. A reload that changed
 // nothing is no error here: see Reloaded.Failure.
 func (c *Client) Reload(ctx context.Context) (Reloaded, error) {

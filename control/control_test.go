@@ -34,6 +34,7 @@ func newFixture(t *testing.T, change func(*Server)) *fixture {
 		Status: func() Status {
 			return Status{Version: "1.2.3", PID: 7, Current: Generation{Number: 4, Workers: []Worker{{PID: 8, Requests: 9}}}}
 		},
+		Report: func() Report { return Report{Status: Status{PID: 7}, History: []Sample{{Requests: 3}}} },
 		Reload: func(context.Context) Reloaded {
 			return Reloaded{Generation: 5, Failure: &Failure{Fault: FaultApp, Reason: "why", Traceback: "Traceback\n  line"}}
 		},
@@ -63,6 +64,9 @@ func TestClientAndServerUnderstandEachOther(t *testing.T) {
 	status, err := f.Status(t.Context())
 	if err != nil || status.Version != "1.2.3" || status.Current.Number != 4 || status.Current.Workers[0].Requests != 9 {
 		t.Errorf("%+v, %v", status, err)
+	}
+	if report, err := f.Report(t.Context()); err != nil || report.PID != 7 || report.History[0].Requests != 3 {
+		t.Errorf("%+v, %v", report, err)
 	}
 	reloaded, err := f.Reload(t.Context())
 	if err != nil || reloaded.Generation != 5 || *reloaded.Failure != (Failure{FaultApp, "why", "Traceback\n  line"}) {

@@ -18,8 +18,9 @@ const (
 
 // Deps is what the socket can ask for.
 type Deps struct {
-	// Status must not block.
+	// Status and Report must not block.
 	Status func() Status
+	Report func() Report
 	// Reload blocks until it is over, or until ctx ends; the reload then goes on.
 	Reload func(ctx context.Context) Reloaded
 	// Stop begins the end of the server and returns at once; fast waits for no request.
@@ -41,6 +42,7 @@ func New(deps Deps) *Server {
 	s := &Server{deps: deps, own: uint32(os.Geteuid()), peer: PeerOf, done: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, deps.Status()) })
+	mux.HandleFunc("GET /report", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, deps.Report()) })
 	mux.HandleFunc("POST /reload", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, deps.Reload(r.Context()))
 	})

@@ -31,7 +31,9 @@ type Generation struct {
 	ZygotePID int        `json:"zygote_pid,omitempty"`
 	CrashLoop bool       `json:"crash_loop"`         // its processes keep dying, and replacements are delayed
 	RetryAt   *time.Time `json:"retry_at,omitempty"` // when the next one may start
-	InFlight  int        `json:"in_flight"`          // requests that wait or run
+	InFlight  int        `json:"in_flight"`          // requests that wait, run or are being sent
+	Waiting   int        `json:"waiting"`            // those of them that no worker has taken yet
+	Threads   int        `json:"threads"`            // requests that each worker can hold at once
 	Places    int        `json:"places"`             // how many there can be
 	Workers   []Worker   `json:"workers"`
 	// Retired counts workers that had to leave although they lived, by reason.
@@ -48,6 +50,11 @@ type Worker struct {
 	Uptime   float64   `json:"uptime_seconds"`
 	Busy     int       `json:"busy"`     // requests that it holds
 	Requests uint64    `json:"requests"` // requests that it has done
+	// Load is the part of its threads' time that requests have taken lately, 0 to 1. It is looked at while there are
+	// requests, or somebody looks.
+	Load     float64 `json:"load"`
+	Resident int64   `json:"resident_bytes,omitempty"`  // 0: not known
+	Own      int64   `json:"anonymous_bytes,omitempty"` // of that: no files and no shared memory
 }
 
 // Reloads is what became of reloads since the start.

@@ -1,0 +1,104 @@
+package control
+
+import "time"
+
+// Report is the whole picture: the answer to GET /report, and to GET /status.json of the admin listener. Fields are
+// added to it, and never change their meaning.
+type Report struct {
+	Status
+	At        time.Time  `json:"at"` // when this was read
+	Ready     bool       `json:"ready"`
+	NotReady  string     `json:"not_ready,omitempty"` // why /readyz says 503
+	GoVersion string     `json:"go"`
+	Traffic   Traffic    `json:"traffic"`
+	Memory    Memory     `json:"memory"`
+	History   []Sample   `json:"history"`         // one for each second in which there was something, oldest first
+	Running   []Running  `json:"running"`         // what workers are doing, longest first, bounded
+	Errors    []Incident `json:"errors"`          // the latest ones, latest first, bounded
+	ErrorsAll uint64     `json:"errors_total"`    // since the start, those that are forgotten included
+	Past      []Reloaded `json:"reload_history"`  // latest first, bounded
+	Settings  []Setting  `json:"config_in_force"` // every key, passwords blotted out
+	Cache     *Cache     `json:"cache,omitempty"` // nil: there is none
+}
+
+// Traffic counts requests since the start.
+type Traffic struct {
+	Requests uint64    `json:"requests"`
+	Classes  [6]uint64 `json:"classes"` // without an answer, then 1xx to 5xx
+	Latency  Latency   `json:"latency"` // from the first byte of the request to the last of the answer
+	Queue    Latency   `json:"queue"`   // waiting for a worker
+	App      Latency   `json:"application"`
+}
+
+// Latency is percentiles in seconds; zeros when there was no request.
+type Latency struct {
+	P50 float64 `json:"p50_seconds"`
+	P95 float64 `json:"p95_seconds"`
+	P99 float64 `json:"p99_seconds"`
+}
+
+// Memory is resident memory in bytes; 0 when nobody can tell. Pages that processes share count in each of them.
+type Memory struct {
+	Server  int64 `json:"server_bytes"` // penknife itself
+	Zygote  int64 `json:"zygote_bytes"`
+	Workers int64 `json:"workers_bytes"` // the sum, of all generations
+}
+
+// Sample is about one second. While nobody asks for anything and nobody looks, there are none.
+type Sample struct {
+	At       time.Time `json:"at"`      // its end
+	Seconds  float64   `json:"seconds"` // its length
+	Requests uint64    `json:"requests"`
+	Errors   uint64    `json:"errors"` // of them: 5xx, or no answer
+	Latency  Latency   `json:"latency"`
+	Waiting  int       `json:"waiting"` // at its end, as the rest
+	Busy     int       `json:"busy"`
+	Threads  int       `json:"threads"`
+	Ready    int       `json:"ready"`
+	Memory   int64     `json:"memory_bytes"` // everything in Memory
+}
+
+// Running is a request that a worker holds.
+type Running struct {
+	Generation uint64  `json:"generation"`
+	Worker     int     `json:"worker"`
+	PID        int     `json:"pid"`
+	Request    uint64  `json:"request"`
+	Method     string  `json:"method"`
+	Target     string  `json:"target"` // as the client wrote it, bounded
+	Age        float64 `json:"age_seconds"`
+}
+
+// Incident is an error with all its repetitions.
+type Incident struct {
+	First   time.Time         `json:"first"`
+	Last    time.Time         `json:"last"`
+	Count   int               `json:"count"`
+	Message string            `json:"message"`
+	Text    string            `json:"text,omitempty"` // traceback or output
+	Details map[string]string `json:"details,omitempty"`
+}
+
+// Setting is one key of the configuration in force.
+type Setting struct {
+	Key     string `json:"key"`
+	Value   string `json:"value"`
+	Source  string `json:"source"` // "default", "penknife.yaml:3", "$PENKNIFE_HTTP", "--http"
+	Default bool   `json:"default"`
+}
+
+// Cache is how the response cache does.
+type Cache struct {
+	Entries  int64      `json:"entries"`
+	Bytes    int64      `json:"bytes"`
+	Capacity int64      `json:"capacity_bytes"`
+	Hits     uint64     `json:"hits"`
+	Misses   uint64     `json:"misses"`
+	Top      []CacheKey `json:"top,omitempty"`
+}
+
+// CacheKey is a key that is asked for often.
+type CacheKey struct {
+	Key  string `json:"key"`
+	Hits uint64 `json:"hits"`
+}
