@@ -49,7 +49,7 @@ type Sample struct {
 	At       time.Time `json:"at"`      // its end
 	Seconds  float64   `json:"seconds"` // its length
 	Requests uint64    `json:"requests"`
-	Errors   uint64    `json:"errors"` // of them: 5xx, or no answer
+	Errors   uint64    `json:"errors"` // of them: 5xx
 	Latency  Latency   `json:"latency"`
 	Waiting  int       `json:"waiting"` // at its end, as the rest
 	Busy     int       `json:"busy"`
@@ -58,15 +58,18 @@ type Sample struct {
 	Memory   int64     `json:"memory_bytes"` // everything in Memory
 }
 
-// Running is a request that a worker holds.
+// Running is a request that is in flight.
 type Running struct {
 	Generation uint64  `json:"generation"`
-	Worker     int     `json:"worker"`
-	PID        int     `json:"pid"`
 	Request    uint64  `json:"request"`
+	State      string  `json:"state"`  // waiting, running, sending, or abandoned: nobody waits for it any more
+	Worker     int     `json:"worker"` // index, -1 while it waits
+	Thread     int     `json:"thread"` // -1 while it waits
 	Method     string  `json:"method"`
-	Target     string  `json:"target"` // as the client wrote it, bounded
-	Age        float64 `json:"age_seconds"`
+	Path       string  `json:"path"` // as the client wrote it, bounded, without its query
+	Client     string  `json:"client"`
+	Age        float64 `json:"age_seconds"`         // since it was put into the queue
+	App        float64 `json:"application_seconds"` // since a worker took it
 }
 
 // Incident is an error with all its repetitions.

@@ -20,7 +20,7 @@ var errControlDir = errors.New("belongs to somebody else, or others may write th
 
 func (s *Server) newControl() *control.Server {
 	return control.New(control.Deps{
-		Status: s.status,
+		Status: s.status, Report: s.report,
 		Reload: func(ctx context.Context) control.Reloaded { return s.reloads.ask().wait(ctx) },
 		Stop: func(fast bool) {
 			asked := actionDrain
@@ -105,16 +105,17 @@ func ownDirectory(dir string) error {
 }
 
 // status describes the server for the control socket.
-func (s *Server) status() control.Status {
-	now := time.Now()
-	snapshot := s.engine.Snapshot()
+func (s *Server) status() control.Status { return s.statusOf(s.engine.Snapshot(), time.Now()) }
+
+func (s *Server) statusOf(snapshot workers.Snapshot, now time.Time) control.Status {
+	memory := s.memory.read(pidsOf(snapshot))
 	status := control.Status{
 		Version: s.version, PID: os.Getpid(), State: s.state(), Started: s.began, Uptime: now.Sub(s.began).Seconds(),
 		Config: s.loaded.File, Application: s.inForce.Load().Config.App.WSGI, Listeners: s.open.list(),
-		Connections: s.connections.Load(), Current: generationStatus(snapshot, now), Reloads: s.reloads.past(),
+		Connections: s.connections.Load(), Current: s.generationStatus(snapshot, memory, now), Reloads: s.reloads.past(),
 	}
 	for _, replaced := range snapshot.Draining {
-		status.Draining = append(status.Draining, generationStatus(replaced, now))
+		status.Draining = append(status.Draining, s.generationStatus(replaced, memory, now))
 	}
 	return status
 }
@@ -129,10 +130,10 @@ func (s *Server) state() string {
 	return "starting"
 }
 
-func generationStatus(g workers.Snapshot, now time.Time) control.Generation {
+func (s *Server) generationStatus(g workers.Snapshot, memory map[int]footprint, now time.Time) control.Generation {
 	status := control.Generation{
 		Number: g.Generation, Python: g.Python, ZygotePID: g.ZygotePID, CrashLoop: g.CrashLoop,
-		InFlight: g.InFlight, Places: g.Places, Workers: make([]control.Worker, 0, len(g.Workers)),
+		InFlight: g.InFlight, Waiting: g.Waiting, Threads: g.Threads, Places: g.Places, Workers: make([]control.Worker, 0, len(g.Workers)),
 	}
 	if g.CrashLoop {
 		status.RetryAt = &g.RetryAt
@@ -147,6 +148,7 @@ func generationStatus(g workers.Snapshot, now time.Time) control.Generation {
 		status.Workers = append(status.Workers, control.Worker{
 			Index: w.Index, PID: w.PID, State: w.State.String(), Reason: w.Reason.String(), Started: w.Started,
 			Uptime: now.Sub(w.Started).Seconds(), Busy: w.Busy, Requests: w.Served,
+			Load: s.loads.of(w.Index), Resident: memory[w.PID].resident, Own: memory[w.PID].anonymous,
 		})
 	}
 	return status

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,10 +26,10 @@ type moment struct {
 // history keeps a sample of each second in which there are requests or somebody looks. Otherwise its goroutine sleeps
 // without a timer.
 type history struct {
-	take   func() moment // must not block for long
-	kick   chan struct{} // of capacity 1
-	quit   chan struct{} // closed by shutdown
-	done   chan struct{} // closed when the goroutine has ended
+	take   func(since time.Duration) moment // since the last one; must not block for long
+	kick   chan struct{}                    // of capacity 1
+	quit   chan struct{}                    // closed by shutdown
+	done   chan struct{}                    // closed when the goroutine has ended
 	awake  atomic.Bool
 	looked atomic.Int64 // when somebody did, in nanoseconds since 1970
 
@@ -38,7 +39,7 @@ type history struct {
 	last *metrics.Totals // of the goroutine alone
 }
 
-func newHistory(take func() moment) *history {
+func newHistory(take func(since time.Duration) moment) *history {
 	return &history{
 		take: take, kick: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 		last: &metrics.Totals{},
@@ -51,9 +52,10 @@ func (h *history) start() {
 }
 
 // shutdown ends the goroutine and waits for it.
-func (h *history) shutdown() {
+func (h *history) shutdown(context.Context) error {
 	close(h.quit)
 	<-h.done
+	return nil
 }
 
 // requested says that there are requests. It costs one load while samples are taken.
@@ -98,7 +100,7 @@ func (h *history) watch() bool {
 		case <-h.quit:
 			return false
 		case now := <-ticker.C:
-			m := h.take()
+			m := h.take(now.Sub(begin))
 			s := h.sampleOf(m, now, now.Sub(begin))
 			h.keep(s)
 			begin = now
@@ -119,7 +121,7 @@ func (h *history) sampleOf(m moment, now time.Time, length time.Duration) contro
 	for class, n := range m.totals.Classes {
 		grown := n - h.last.Classes[class]
 		s.Requests += grown
-		if isFailure(class) {
+		if class == serverError {
 			s.Errors += grown
 		}
 	}
@@ -127,8 +129,8 @@ func (h *history) sampleOf(m moment, now time.Time, length time.Duration) contro
 	return s
 }
 
-// isFailure tells whether a class of status is an error of the server: none at all, or 5xx.
-func isFailure(class int) bool { return class == 0 || class == 5 }
+// serverError is the class of 5xx in Totals.Classes. No answer at all is mostly a client that left.
+const serverError = 5
 
 func (h *history) keep(s control.Sample) {
 	h.mu.Lock()

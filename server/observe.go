@@ -10,6 +10,8 @@ import (
 // observer writes down what became of a request, for both fronts.
 type observer struct {
 	requests *metrics.Requests
+	loads    *loads
+	history  *history
 	access   *accessLog // nil when there is none
 }
 
@@ -22,11 +24,13 @@ func (o *observer) RequestDone(r *gateway.Request, outcome gateway.Outcome) {
 		o.requests.Waited(r.Trace.Queue)
 		if asked {
 			o.requests.Served(r.Trace.App)
+			o.loads.add(&r.Trace)
 		}
 	}
 	if outcome.Err != nil {
 		o.requests.Failed(int(gateway.KindOf(outcome.Err)))
 	}
+	o.history.requested()
 	if o.access != nil {
 		o.access.add(r, outcome)
 	}

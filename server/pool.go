@@ -1,6 +1,8 @@
 package server
 
 import (
+	"os"
+
 	"penknife/metrics"
 	"penknife/workers"
 )
@@ -40,10 +42,15 @@ func (s *Server) pool() metrics.Pool {
 	return p
 }
 
-// pidsOf lists the zygotes and the workers of all generations.
+// generations lists the present generation and those that it has replaced.
+func generations(snapshot workers.Snapshot) []workers.Snapshot {
+	return append([]workers.Snapshot{snapshot}, snapshot.Draining...)
+}
+
+// pidsOf lists this process, and the zygotes and workers of all generations.
 func pidsOf(snapshot workers.Snapshot) []int {
-	var pids []int
-	for _, g := range append([]workers.Snapshot{snapshot}, snapshot.Draining...) {
+	pids := []int{os.Getpid()}
+	for _, g := range generations(snapshot) {
 		if g.ZygotePID > 0 {
 			pids = append(pids, g.ZygotePID)
 		}

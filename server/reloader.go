@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"penknife/control"
@@ -22,7 +23,11 @@ type reloader struct {
 	closed  bool
 	next    *round // that has not begun; nil: none was asked for
 	history control.Reloads
+	list    []control.Reloaded // the latest, oldest first
 }
+
+// reloadsKept bounds what is remembered of past reloads.
+const reloadsKept = 20
 
 // round is one reload and all who have asked for it.
 type round struct {
@@ -106,6 +111,19 @@ func (r *reloader) remember(result control.Reloaded) {
 		r.history.Failed++
 	}
 	r.history.Last = &result
+	if len(r.list) == reloadsKept {
+		r.list = slices.Delete(r.list, 0, 1)
+	}
+	r.list = append(r.list, result)
+}
+
+// latest gives the latest reloads, latest first.
+func (r *reloader) latest() []control.Reloaded {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := append([]control.Reloaded{}, r.list...)
+	slices.Reverse(list)
+	return list
 }
 
 // past tells what became of reloads so far.

@@ -69,6 +69,8 @@ type Server struct {
 	open     *listeners // nil before the sockets stage
 
 	memory  *memoryReader
+	loads   loads
+	history *history
 	reloads *reloader
 	inForce atomic.Pointer[configs.Loaded] // loaded, and of the latest reload what that has changed
 	control *control.Server
@@ -104,12 +106,12 @@ func newServer(options Options, parts parts) (*Server, error) {
 	s.inForce.Store(s.loaded)
 	s.reloads = newReloader(func(ctx context.Context) control.Reloaded { return s.reload(ctx, options.Reload) })
 	s.control = s.newControl()
-	s.memory = newMemoryReader(time.Now)
+	s.memory, s.history = newMemoryReader(time.Now), newHistory(s.observeMoment)
 	s.metrics.Workers.Watch(s.pool)
 	if s.handler, err = buildHandler(s); err != nil {
 		return nil, err
 	}
-	s.observer = &observer{requests: s.metrics.Requests}
+	s.observer = &observer{requests: s.metrics.Requests, loads: &s.loads, history: s.history}
 	if cfg.Log.Access == "combined" {
 		s.observer.access = newAccessLog(options.Stdout, s.log)
 	}
@@ -126,6 +128,7 @@ func (s *Server) stages() stages {
 	if s.observer.access != nil {
 		list = append(list, stage{name: "access log", start: s.startAccessLog, stop: s.observer.access.shutdown, least: time.Second})
 	}
+	list = append(list, stage{name: "history", start: s.startHistory, stop: s.history.shutdown})
 	list = append(list, stage{name: "sockets", start: s.openSockets, stop: s.closeSockets})
 	if s.loaded.Config.Admin.Listen != "" {
 		list = append(list, stage{name: "admin", start: s.startAdmin, stop: s.admin.Shutdown, least: 100 * time.Millisecond})
@@ -168,6 +171,11 @@ func nothing(context.Context) error { return nil }
 
 func (s *Server) startAccessLog(context.Context) error {
 	s.observer.access.start()
+	return nil
+}
+
+func (s *Server) startHistory(context.Context) error {
+	s.history.start()
 	return nil
 }
 

@@ -1,0 +1,105 @@
+package server
+
+import (
+	"cmp"
+	"os"
+	"runtime"
+	"slices"
+	"time"
+
+	"penknife/control"
+	"penknife/workers"
+)
+
+// runningShown bounds how many requests in flight a report lists.
+const runningShown = 100
+
+// report gives the whole picture, and keeps the history going for a few seconds.
+func (s *Server) report() control.Report {
+	now := time.Now()
+	snapshot := s.engine.Snapshot()
+	memory := s.memory.read(pidsOf(snapshot))
+	r := control.Report{
+		Status: s.statusOf(snapshot, now), At: now, GoVersion: runtime.Version(), Traffic: s.traffic(),
+		Memory: memoryOf(snapshot, memory), History: s.history.past(), Running: s.running(), Errors: s.errors(),
+		ErrorsAll: s.incidents.Total(), Past: s.reloads.latest(),
+	}
+	err := s.gate.ready(s.engine)
+	if r.Ready = err == nil; !r.Ready {
+		r.NotReady = err.Error()
+	}
+	for _, key := range s.inForce.Load().Settings() {
+		source := key.Source.String()
+		r.Settings = append(r.Settings, control.Setting{
+			Key: key.Path, Value: key.Value, Source: source, Default: source == "default",
+		})
+	}
+	return r
+}
+
+func (s *Server) traffic() control.Traffic {
+	totals := s.metrics.Requests.Totals()
+	t := control.Traffic{
+		Classes: totals.Classes, Latency: latencyOf(&totals.Total), Queue: latencyOf(&totals.Queue), App: latencyOf(&totals.App),
+	}
+	for _, n := range totals.Classes {
+		t.Requests += n
+	}
+	return t
+}
+
+func memoryOf(snapshot workers.Snapshot, memory map[int]footprint) control.Memory {
+	m := control.Memory{Server: memory[os.Getpid()].resident, Zygote: memory[snapshot.ZygotePID].resident}
+	for _, g := range generations(snapshot) {
+		for _, w := range g.Workers {
+			m.Workers += memory[w.PID].resident
+		}
+	}
+	return m
+}
+
+// running lists what is in flight, longest first.
+func (s *Server) running() []control.Running {
+	all := []control.Running{}
+	slices.SortFunc(all, func(a, b control.Running) int {
+		return cmp.Or(-cmp.Compare(a.Age, b.Age), cmp.Compare(a.Request, b.Request))
+	})
+	return all[:min(len(all), runningShown)]
+}
+
+// errors lists what is remembered of errors, latest first.
+func (s *Server) errors() []control.Incident {
+	list := []control.Incident{}
+	for _, one := range s.incidents.Recent() {
+		incident := control.Incident{First: one.First, Last: one.Last, Count: one.Count, Message: one.Message, Text: one.Text}
+		for _, detail := range one.Details {
+			if incident.Details == nil {
+				incident.Details = map[string]string{}
+			}
+			incident.Details[detail.Key] = detail.Value
+		}
+		list = append(list, incident)
+	}
+	return list
+}
+
+// observeMoment is what history asks for each second.
+func (s *Server) observeMoment(since time.Duration) moment {
+	snapshot := s.engine.Snapshot()
+	s.loads.look(snapshot, nil, since)
+	m := moment{totals: s.metrics.Requests.Totals(), busy: snapshot.InFlight > 0 || len(snapshot.Draining) > 0}
+	sample := &m.sample
+	for _, g := range generations(snapshot) {
+		sample.Waiting += g.Waiting
+		for _, w := range g.Workers {
+			if w.State == workers.Ready {
+				sample.Ready++
+				sample.Threads += max(g.Threads, 1)
+				sample.Busy += w.Busy
+			}
+		}
+	}
+	memory := memoryOf(snapshot, s.memory.read(pidsOf(snapshot)))
+	sample.Memory = memory.Server + memory.Zygote + memory.Workers
+	return m
+}
