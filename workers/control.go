@@ -51,6 +51,7 @@ const (
 	sayFailed = 'E'
 	sayLog    = 'L'
 	sayFile   = 'F'
+	sayCall   = 'C' // of a zygote too: a channel on which its Python code calls this process
 )
 
 // parseWorkerMessage takes a message apart. Its text is a copy.
@@ -61,6 +62,10 @@ func parseWorkerMessage(m []byte) (workerMessage, error) {
 	message := workerMessage{kind: m[0]}
 	switch m[0] {
 	case sayReady:
+	case sayCall:
+		if len(m) != 1 {
+			return message, errNonsense
+		}
 	case sayFailed:
 		message.text = string(m[1:])
 	case sayLog:
@@ -161,7 +166,11 @@ func (w *workerProcess) readControl() {
 // hear acts on one message. It takes charge of files.
 func (w *workerProcess) hear(raw []byte, files []*os.File) error {
 	message, err := parseWorkerMessage(raw)
-	if err != nil || (message.kind == sayFile) != (len(files) == 1) || len(files) > 1 {
+	wanted := 0
+	if message.kind == sayFile || message.kind == sayCall {
+		wanted = 1
+	}
+	if err != nil || len(files) != wanted {
 		closeAll(files...)
 		return errNonsense
 	}
@@ -175,6 +184,8 @@ func (w *workerProcess) hear(raw []byte, files []*os.File) error {
 			"request_id", w.files.NameOf(message.request), "text", message.text)
 	case sayFile:
 		w.files.ReceiveFile(w.index, message.slot, message.position, files[0])
+	case sayCall:
+		w.caller.Accept(files[0])
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ var workerMessages = []struct {
 	want workerMessage
 }{
 	{"R", workerMessage{kind: sayReady}},
+	{"C", workerMessage{kind: sayCall}},
 	{"ETraceback", workerMessage{kind: sayFailed, text: "Traceback"}},
 	{"L\x03\x00\x00\x00\x00\x00\x00\x2a\x00\x00\x00\x00\x00\x00\x01hi",
 		workerMessage{kind: sayLog, level: slog.LevelWarn, request: 1<<56 | 42, text: "hi"}},
@@ -21,7 +22,7 @@ var workerMessages = []struct {
 }
 
 var malformed = []string{
-	"", "Q", "L", "L\x02\x00\x00\x00\x00\x00\x00\x2a\x00\x00\x00\x00\x00\x00", // a byte short
+	"", "Q", "Cx", "L", "L\x02\x00\x00\x00\x00\x00\x00\x2a\x00\x00\x00\x00\x00\x00", // a byte short
 	"L\x00" + strings.Repeat("\x00", 14), "L\x05" + strings.Repeat("\x00", 14), "L\xff" + strings.Repeat("\x00", 14),
 	"F\x00\x00\x00\x05\x00\x00\x00\x00\x01\x00", "F\x00\x00\x00\x05\x00\x00\x00\x00\x01\x00\x00\x00",
 }

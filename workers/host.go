@@ -15,13 +15,17 @@ type host struct {
 	family *family
 	oom    *oomWatch
 	keeper link.Keeper
+	calls  Calls
 
 	mu    sync.Mutex
 	pumps map[*pump]bool // that run
 }
 
-func newHost() *host {
-	return &host{family: newFamily(), oom: newOOMWatch(), pumps: map[*pump]bool{}}
+func newHost(calls Calls) *host {
+	if calls == nil {
+		calls = noCalls{}
+	}
+	return &host{calls: calls, family: newFamily(), oom: newOOMWatch(), pumps: map[*pump]bool{}}
 }
 
 // memoryFile makes a file of data that has no name in any directory and that nobody can change.

@@ -25,6 +25,8 @@ type Config struct {
 type Deps struct {
 	Log      *slog.Logger
 	Counters Counters
+	// Calls answers what the application's code asks of this process. Nil: such channels are closed at once.
+	Calls Calls
 }
 
 // Manager runs the application's workers and answers requests with them. Serve, Ready and Snapshot may be called
@@ -58,7 +60,7 @@ func New(c Config, d Deps) (*Manager, error) {
 	if d.Counters == nil {
 		d.Counters = noCounters{}
 	}
-	m := &Manager{config: c, deps: d, host: newHost(), spooler: newSpooler(c.Limits, d.Counters)}
+	m := &Manager{config: c, deps: d, host: newHost(d.Calls), spooler: newSpooler(c.Limits, d.Counters)}
 	m.patience, m.hurry = context.WithCancel(context.Background())
 	return m, nil
 }

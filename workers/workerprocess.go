@@ -23,6 +23,8 @@ type workerProcess struct {
 	mail  *mailbox
 	files fileReceiver
 	host  *host
+	// caller is what Python code of this process asks; set with host.
+	caller Caller
 
 	// lifeline is never written to: when it closes, because we close it or because this process dies, the kernel
 	// kills the worker.
@@ -64,6 +66,9 @@ func newWorkerProcess() (w *workerProcess, theirs []*os.File, err error) {
 }
 
 func (w *workerProcess) abandon() {
+	if w.caller != nil {
+		w.caller.Leave()
+	}
 	closeAll(w.lifeline, w.stdout, w.stderr)
 	if w.control != nil {
 		_ = w.control.Close()
@@ -114,6 +119,7 @@ func (w *workerProcess) watch() {
 	w.process.killGroup()
 	_ = w.control.SetReadDeadline(time.Now().Add(controlLinger))
 	<-w.controlDone
+	w.caller.Leave()
 	e := w.process.reap()
 	w.host.oom.explain(&e)
 	_ = w.control.Close()

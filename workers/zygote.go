@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strconv"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -58,13 +59,14 @@ type zygote struct {
 	output   [2]*pump
 	tail     *tail
 	stopping atomic.Bool
+	caller   Caller
 
 	controlDone chan struct{}
 }
 
 func (l *zygoteLauncher) startZygote(number uint64) (pid int, err error) {
 	z := &zygote{number: number, host: l.host, mail: l.mail, tail: &tail{}, controlDone: make(chan struct{}),
-		log: l.log.With("worker", "zygote")}
+		log: l.log.With("worker", "zygote"), caller: l.host.calls.Join("zygote")}
 	var ours, theirs []*os.File
 	defer func() {
 		closeAll(theirs...)
@@ -170,6 +172,7 @@ func (l *zygoteLauncher) spawn(birth uint64, index int) (workerHandle, error) {
 	defer closeAll(theirs...)
 	w.birth, w.index, w.mail, w.files, w.host = birth, index, l.mail, l.files, l.host
 	w.log = l.log.With("worker", index)
+	w.caller = l.host.calls.Join(strconv.Itoa(index))
 	order := struct {
 		Birth  uint64 `json:"birth"`
 		Worker int    `json:"worker"`
@@ -193,8 +196,13 @@ const (
 func (z *zygote) read() {
 	defer close(z.controlDone)
 	buffer := make([]byte, maxControlMessage)
+	oob := make([]byte, unix.CmsgSpace(4*4))
 	for {
-		raw, files, err := readMessage(z.control, buffer, nil)
+		raw, files, err := readMessage(z.control, buffer, oob)
+		if err == nil && len(raw) == 1 && raw[0] == sayCall && len(files) == 1 {
+			z.caller.Accept(files[0])
+			continue
+		}
 		closeAll(files...)
 		if err == nil {
 			err = z.hear(raw)
@@ -261,6 +269,7 @@ func (z *zygote) watch() {
 	}
 	_ = z.control.SetReadDeadline(time.Now().Add(controlLinger))
 	<-z.controlDone
+	z.caller.Leave()
 	linger := time.NewTimer(outputLinger)
 	defer linger.Stop()
 	for _, p := range z.output {

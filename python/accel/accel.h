@@ -5,6 +5,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <sys/uio.h>
 
 #include "queue.h"
 
@@ -39,6 +40,7 @@ typedef struct {
     bool attached, configured;
     uint32_t worker;
     int control_fd;
+    int call_fd; /* socket to penknife that takes channels: the zygote's or the worker's; -1 before calls() */
     bool multiprocess;
     PyObject *format_exception;
 } pk_process;
@@ -97,6 +99,22 @@ void pk_log_text(pk_request *r, enum pk_level level, const char *text);
 /* Logs the current exception with its traceback and clears it. */
 void pk_log_exception(pk_request *r);
 bool pk_send_file(pk_request *r, int fd);
+
+/* call.c: calls of Python code to penknife. */
+typedef struct {
+    unsigned char status;
+    int descriptor; /* that came with the answer, or -1; the caller's */
+} pk_answer;
+
+/* Makes one call; payload is borrowed. Gives the answer as bytes, or NULL with TimeoutError, OSError or what a signal
+ * handler raised. Waits without the GIL. */
+PyObject *pk_call_send(unsigned char operation, struct iovec payload, int64_t timeout_ms, pk_answer *about);
+PyObject *pk_call(PyObject *module, PyObject *args);
+PyObject *pk_set_calls(PyObject *module, PyObject *args);
+int pk_call_init(void);
+
+/* module.c: a duplicate of fd, out of the range that applications guess at. */
+int pk_move_high(int fd);
 
 /* worker.c */
 int pk_watch_forks(void); /* in the worker process, once */

@@ -10,8 +10,7 @@
 
 pk_process pk_this;
 
-/* Descriptors move out of the range that applications guess at. */
-static int move_high(int fd) {
+int pk_move_high(int fd) {
     int high = fcntl(fd, F_DUPFD_CLOEXEC, 200);
     return high >= 0 ? high : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
@@ -26,7 +25,7 @@ static PyObject *attach(PyObject *module, PyObject *args) {
         PyErr_SetString(PyExc_RuntimeError, "penknife: attach() was called before");
         return NULL;
     }
-    int event = move_high(event_fd);
+    int event = pk_move_high(event_fd);
     if (event < 0) {
         return PyErr_SetFromErrno(PyExc_OSError);
     }
@@ -51,12 +50,12 @@ static PyObject *configure(PyObject *module, PyObject *args) {
         PyErr_SetString(PyExc_RuntimeError, "penknife: configure() before attach(), or a worker index out of range");
         return NULL;
     }
-    int control = move_high(control_fd);
+    int control = pk_move_high(control_fd);
     if (control < 0) {
         return PyErr_SetFromErrno(PyExc_OSError);
     }
     pk_this.worker = worker;
-    pk_this.control_fd = control;
+    pk_this.control_fd = pk_this.call_fd = control;
     pk_this.multiprocess = multiprocess != 0;
     Py_XDECREF(pk_this.format_exception);
     pk_this.format_exception = Py_NewRef(format_exception);
@@ -79,7 +78,7 @@ static PyObject *lifeline(PyObject *module, PyObject *args) {
     char path[64];
     PyOS_snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     int own = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    int high = own >= 0 ? move_high(own) : -1;
+    int high = own >= 0 ? pk_move_high(own) : -1;
     if (own >= 0) {
         close(own);
     }
@@ -102,6 +101,9 @@ static PyMethodDef methods[] = {
     {"serve", pk_serve, METH_VARARGS,
      "serve(app, thread): answers requests in this thread until penknife asks the worker to leave."},
     {"lifeline", lifeline, METH_VARARGS, "lifeline(fd): the kernel kills this process group when the pipe's writer closes."},
+    {"calls", pk_set_calls, METH_VARARGS, "calls(fd): channels of call() go to penknife over this socket. In each process, first."},
+    {"call", pk_call, METH_VARARGS,
+     "call(operation, payload, timeout): asks penknife; (status, answer). TimeoutError or OSError when it cannot."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -112,7 +114,7 @@ static struct PyModuleDef definition = {
 PyMODINIT_FUNC PyInit__accel(void);
 
 PyMODINIT_FUNC PyInit__accel(void) {
-    if (pk_environ_init() || pk_input_init() || pk_start_init() || pk_file_init() || pk_errors_init()) {
+    if (pk_environ_init() || pk_input_init() || pk_start_init() || pk_file_init() || pk_errors_init() || pk_call_init()) {
         return NULL;
     }
     return PyModule_Create(&definition);

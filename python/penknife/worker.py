@@ -50,6 +50,7 @@ class Worker:
         """Make the forked process a worker of its own."""
         signals.own_process()
         accelerator.hold_lifeline(self.accel, self.lifeline)
+        self.accel.calls(self.control)  # the application may call while it is imported
         os.dup2(self.stdout, 1)
         os.dup2(self.stderr, 2)
         os.close(self.stdout)

@@ -167,6 +167,7 @@ def main() -> Worker:
         os._exit(LOAD_FAILED_STATUS)
     accelerator.hold_lifeline(accel, LIFELINE_FD)
     accel.attach(MEMORY_FD, EVENT_FD)  # keeps what it needs
+    accel.calls(CONTROL_FD)
     os.close(MEMORY_FD)
     os.close(EVENT_FD)
     signals.install(settings["stack_signal"])
