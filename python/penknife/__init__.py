@@ -1,5 +1,41 @@
 """The Python side of penknife. It lives in the zygote and in the workers that the zygote forks.
 
+For applications: `from penknife import cache`, `from penknife import metrics`, and the exceptions below.
+
 This file and bootstrap.py must parse under every Python, 2.7 included: a wrong interpreter gets a sentence, not a
 SyntaxError.
 """
+
+
+class PenknifeError(Exception):
+    """What went wrong between the application and penknife."""
+
+
+class NotRunning(PenknifeError):
+    """There is no penknife to ask: this process was not started by it, or it is stopping."""
+
+
+class CallTimeout(PenknifeError):
+    """penknife did not answer within penknife.calls.timeout seconds. What was asked for may have been done."""
+
+
+class CacheError(PenknifeError):
+    """The cache could not do what it was asked to; the text says why."""
+
+
+class ValueTooLarge(CacheError, ValueError):
+    """Key and value are larger than the setting cache.app_value."""
+
+
+class NotANumber(CacheError, ValueError):
+    """incr or decr of a value that is not a decimal number of 64 bits, or with such a result."""
+
+
+class MissingKey(CacheError, KeyError):
+    """incr or decr of a key that is not there."""
+
+    __str__ = Exception.__str__
+
+
+class SwitchedOff(CacheError):
+    """The configuration has no such cache."""

@@ -1,0 +1,185 @@
+package appcalls
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// Counters are told what happens. Each method is called from many goroutines and must not block.
+type Counters interface {
+	// Called is one call: numbers of Operations and Statuses.
+	Called(operation, status int, took time.Duration)
+	// Channels changes how many channels are open.
+	Channels(delta int)
+	// Refused is a channel over a process's limit, or a descriptor that is no channel.
+	Refused()
+}
+
+// Limits are what one process may take.
+type Limits struct {
+	Channels int // open at once: about one for each of its threads that calls
+	Value    int // bytes of a value
+}
+
+// Deps is what a Service is given. Cache and Responses may be nil: then calls for them say so.
+type Deps struct {
+	Cache     Cache
+	Responses Responses
+	Counters  Counters
+	Log       *slog.Logger
+}
+
+// Service answers calls. Its methods may be called from any goroutine.
+type Service struct {
+	limits Limits
+	deps   Deps
+
+	mu       sync.Mutex // guards closed, and channels of every Caller
+	closed   bool
+	callers  map[*Caller]bool // that have channels
+	channels sync.WaitGroup   // one for each
+}
+
+// New makes a Service. It starts nothing.
+func New(limits Limits, deps Deps) *Service {
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	if deps.Counters == nil {
+		deps.Counters = noCounters{}
+	}
+	return &Service{limits: limits, deps: deps, callers: map[*Caller]bool{}}
+}
+
+// Join begins the life of a process; the name is for the log.
+func (s *Service) Join(process string) *Caller { return &Caller{service: s, process: process} }
+
+// Shutdown closes every channel, refuses new ones, and waits until no call runs, or until ctx ends.
+func (s *Service) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.closed = true
+	var open []net.Conn
+	for c := range s.callers {
+		open = append(open, c.takeAll()...)
+	}
+	s.mu.Unlock()
+	closeAll(open)
+	over := make(chan struct{})
+	go func() { // ends with the last channel; each is closed, and no call waits longer than callTimeout
+		defer close(over)
+		s.channels.Wait()
+	}()
+	select {
+	case <-over:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Caller is one process of the application.
+type Caller struct {
+	service *Service
+	process string
+
+	// Guarded by Service.mu.
+	left     bool
+	open     map[net.Conn]bool // nil before the first channel
+	refusals int
+}
+
+// Accept takes charge of a channel and serves it in a goroutine of its own. What is no stream socket, and what is over
+// the limit, is closed; of the latter its peer is told.
+func (c *Caller) Accept(file *os.File) {
+	conn, err := streamOf(file)
+	if err != nil {
+		c.service.deps.Counters.Refused()
+		c.service.deps.Log.Warn("a process of the application sent something that is no channel", "process", c.process, "error", err)
+		return
+	}
+	if !c.enter(conn) {
+		c.service.deps.Counters.Refused()
+		_ = conn.SetWriteDeadline(time.Now().Add(payloadTimeout))
+		writeAnswer(conn, statusTooMany, []byte("this process has too many threads that call penknife"))
+		_ = conn.Close()
+		return
+	}
+	c.service.deps.Counters.Channels(1)
+	// Ends with the channel: its other end closes, or Leave or Shutdown closes ours.
+	go func() {
+		defer c.exit(conn)
+		(&channel{service: c.service, process: c.process, conn: conn}).serve()
+	}()
+}
+
+// enter counts a channel in, unless there are too many or the process is gone.
+func (c *Caller) enter(conn net.Conn) bool {
+	s := c.service
+	s.mu.Lock()
+	over := len(c.open) >= s.limits.Channels
+	refused := over || c.left || s.closed
+	if over {
+		c.refusals++
+	}
+	first := over && c.refusals == 1
+	if !refused {
+		if c.open == nil {
+			c.open = map[net.Conn]bool{}
+		}
+		c.open[conn] = true
+		s.callers[c] = true
+		s.channels.Add(1)
+	}
+	s.mu.Unlock()
+	if first {
+		s.deps.Log.Warn("a process of the application has too many channels; further ones are refused",
+			"process", c.process, "channels", s.limits.Channels)
+	}
+	return !refused
+}
+
+func (c *Caller) exit(conn net.Conn) {
+	_ = conn.Close()
+	c.service.mu.Lock()
+	delete(c.open, conn)
+	if len(c.open) == 0 {
+		delete(c.service.callers, c)
+	}
+	c.service.mu.Unlock()
+	c.service.deps.Counters.Channels(-1)
+	c.service.channels.Done()
+}
+
+// takeAll lists the channels; the lock is held.
+func (c *Caller) takeAll() []net.Conn {
+	list := make([]net.Conn, 0, len(c.open))
+	for conn := range c.open {
+		list = append(list, conn)
+	}
+	return list
+}
+
+// Leave closes the process's channels, whoever still holds their other ends. It does not wait.
+func (c *Caller) Leave() {
+	c.service.mu.Lock()
+	c.left = true
+	open := c.takeAll()
+	c.service.mu.Unlock()
+	closeAll(open)
+}
+
+func closeAll(list []net.Conn) {
+	for _, conn := range list {
+		_ = conn.Close()
+	}
+}
+
+type noCounters struct{}
+
+func (noCounters) Called(int, int, time.Duration) {}
+func (noCounters) Channels(int)                   {}
+func (noCounters) Refused()                       {}
