@@ -9,6 +9,7 @@ type Config struct {
 	Workers  Workers  `yaml:"workers"`
 	Static   []Static `yaml:"static"`
 	Sendfile Sendfile `yaml:"sendfile"`
+	AppCache AppCache `yaml:"app_cache"`
 	Admin    Admin    `yaml:"admin"`
 	Control  Control  `yaml:"control"`
 	Log      Log      `yaml:"log"`

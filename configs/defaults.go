@@ -39,7 +39,8 @@ func Default() Config {
 
 			MaxRequestsJitter: 10,
 		},
-		Log: Log{Level: "info", Format: "text", Access: "off", RequestIDHeader: "X-Request-ID"},
+		AppCache: AppCache{Size: 64 << 20, MaxValue: 8 << 20, Channels: 256},
+		Log:      Log{Level: "info", Format: "text", Access: "off", RequestIDHeader: "X-Request-ID"},
 	}
 }
 

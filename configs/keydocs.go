@@ -18,19 +18,20 @@ var sectionDocs = map[string]string{
 	"app": "What to run.",
 	"http": "Listeners for HTTP/1.1, a list. When neither `http` nor `uwsgi` is set, there is one on " + DefaultListen +
 		", or on 0.0.0.0:$PORT if `$PORT` is set.",
-	"uwsgi":    "Listeners for the uwsgi protocol (nginx `uwsgi_pass`), a list.",
-	"limits":   "What clients may send, and how slowly. Both kinds of listener obey.",
-	"workers":  "How many Python processes and threads there are, and what they may take.",
-	"static":   "Files that are served without the application, a list. See [static.md](static.md).",
-	"sendfile": "Files that the application names and penknife sends. See [static.md](static.md#files-that-the-application-names).",
-	"admin":    "The listener for /metrics, /livez and /readyz.",
-	"control":  "The socket for `penknife status`, `reload` and `stop`.",
-	"log":      "What is written to standard error, and how.",
+	"uwsgi":     "Listeners for the uwsgi protocol (nginx `uwsgi_pass`), a list.",
+	"limits":    "What clients may send, and how slowly. Both kinds of listener obey.",
+	"workers":   "How many Python processes and threads there are, and what they may take.",
+	"static":    "Files that are served without the application, a list. See [static.md](static.md).",
+	"sendfile":  "Files that the application names and penknife sends. See [static.md](static.md#files-that-the-application-names).",
+	"app_cache": "What the application's Python code keeps in penknife (`penknife.cache`), with or without a response cache. See [python-cache.md](python-cache.md).",
+	"admin":     "The listener for /metrics, /livez and /readyz.",
+	"control":   "The socket for `penknife status`, `reload` and `stop`.",
+	"log":       "What is written to standard error, and how.",
 }
 
 // allDocs lists what each section's file says about its keys.
 var allDocs = []map[string]keyDoc{
-	appDocs, listenerDocs, limitDocs, workerDocs, staticDocs, sendfileDocs, adminDocs, controlDocs, logDocs,
+	appDocs, listenerDocs, limitDocs, workerDocs, staticDocs, sendfileDocs, appCacheDocs, adminDocs, controlDocs, logDocs,
 }
 
 // docOf gives what is said about a key; a test sees to it that every key has something.
