@@ -18,7 +18,7 @@ const (
 const answerRoom = 1 << 20
 
 const (
-	noCacheText     = "the application's cache is switched off: cache.app_size is 0"
+	noCacheText     = "the application's cache is switched off: app_cache.size is 0"
 	noResponsesText = "the response cache is switched off: cache.enabled is false"
 )
 
@@ -89,7 +89,7 @@ func (in *cursor) entry() Entry { return Entry{Expiry: in.expiry(), Tags: in.tex
 // tooLarge is checked before anything of a request is done.
 func (c *channel) tooLarge(key string, value []byte) (status, bool) {
 	if limit := c.service.limits.Value; len(value)+len(key) > limit {
-		return c.fail(statusTooLarge, fmt.Sprintf("%d bytes of key and value; at most %d are kept (cache.app_value)",
+		return c.fail(statusTooLarge, fmt.Sprintf("%d bytes of key and value; at most %d are kept (app_cache.max_value)",
 			len(value)+len(key), limit)), true
 	}
 	return 0, false

@@ -96,7 +96,7 @@ func (c *channel) exchange(op operation, size int64) status {
 		if _, err := io.CopyN(io.Discard, c.conn, size); err != nil {
 			return c.fail(statusNonsense, "the request did not come")
 		}
-		return c.fail(statusTooLarge, fmt.Sprintf("a call has %d bytes; penknife takes %d at once (cache.app_value, and 1 MiB)", size, limit))
+		return c.fail(statusTooLarge, fmt.Sprintf("a call has %d bytes; penknife takes %d at once (app_cache.max_value, and 1 MiB)", size, limit))
 	}
 	if err := c.read(int(size)); err != nil {
 		return c.fail(statusNonsense, "the request did not come")

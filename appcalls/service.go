@@ -104,7 +104,7 @@ func (c *Caller) Accept(file *os.File) {
 	if !c.enter(conn) {
 		c.service.deps.Counters.Refused()
 		_ = conn.SetWriteDeadline(time.Now().Add(payloadTimeout))
-		writeAnswer(conn, statusTooMany, []byte("this process has too many threads that call penknife"))
+		writeAnswer(conn, statusTooMany, []byte("this process has too many threads that call penknife (app_cache.channels)"))
 		_ = conn.Close()
 		return
 	}

@@ -16,6 +16,7 @@ type Set struct {
 	Workers  *Workers
 	Reloads  *Reloads
 	Static   *Static
+	AppCalls *AppCalls
 
 	registry *prometheus.Registry
 }
@@ -29,6 +30,8 @@ type Names struct {
 	Static   []string       // how static answers
 	Exits    []string       // causes of the end of a worker
 	Retires  []string       // reasons for which a worker must leave
+
+	Calls, CallStatuses []string // what application code asks of penknife, and how that ends
 }
 
 // New makes the collectors, and with them those of the Go runtime and of this process.
@@ -43,6 +46,7 @@ func New(version string, names Names) *Set {
 		Workers:  newWorkers(registry, names),
 		Reloads:  newReloads(registry),
 		Static:   newStatic(registry, named(names.Static)),
+		AppCalls: newAppCalls(registry, named(names.Calls), named(names.CallStatuses)),
 		registry: registry,
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -21,7 +20,6 @@ import (
 
 	"penknife/configs"
 	"penknife/gateway"
-	"penknife/metrics"
 	"penknife/workers"
 )
 
@@ -245,7 +243,7 @@ func (b *bench) parts() parts {
 		}
 	}
 	return parts{
-		newEngine: func(*configs.Loaded, *metrics.Workers, *slog.Logger) (Engine, error) { return b.engine, nil },
+		newEngine: func(*configs.Loaded, engineDeps) (Engine, error) { return b.engine, nil },
 		newHTTP:   func(d frontDeps, _ configs.HTTP) (front, error) { return newFront(gateway.FrontHTTP)(d), nil },
 		newUwsgi:  func(d frontDeps, _ configs.Uwsgi) (front, error) { return newFront(gateway.FrontUwsgi)(d), nil },
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"penknife/appcalls"
 	"penknife/gateway"
 	"penknife/metrics"
 	"penknife/static"
@@ -40,6 +41,7 @@ func (o *observer) RequestDone(r *gateway.Request, outcome gateway.Outcome) {
 func metricNames() metrics.Names {
 	names := metrics.Names{
 		Kinds: []string{""}, Static: static.Outcomes(), Exits: workers.ExitCauses(), Retires: workers.RetireReasons(),
+		Calls: appcalls.Operations(), CallStatuses: appcalls.Statuses(),
 		Rejected: map[int]string{
 			int(gateway.KindUnavailable):  "unavailable",
 			int(gateway.KindOverloaded):   "queue_full",

@@ -10,13 +10,21 @@ import (
 	"penknife/metrics"
 	"penknife/requestids"
 	"penknife/uwsgifront"
+	"penknife/workers"
 )
 
 // parts makes the front ends and the engine; tests make others. What they make does nothing yet.
 type parts struct {
-	newEngine func(*configs.Loaded, *metrics.Workers, *slog.Logger) (Engine, error)
+	newEngine func(*configs.Loaded, engineDeps) (Engine, error)
 	newHTTP   func(frontDeps, configs.HTTP) (front, error)
 	newUwsgi  func(frontDeps, configs.Uwsgi) (front, error)
+}
+
+// engineDeps is what the engine gets from the composition root.
+type engineDeps struct {
+	counters *metrics.Workers
+	calls    workers.Calls
+	log      *slog.Logger
 }
 
 // frontDeps is what front ends get from the composition root, whatever they speak.
@@ -33,9 +41,7 @@ type frontDeps struct {
 
 // realParts is what serves people, on that many CPUs.
 func realParts(cpus int) parts {
-	newEngine := func(loaded *configs.Loaded, counters *metrics.Workers, log *slog.Logger) (Engine, error) {
-		return newWorkers(cpus, loaded, counters, log)
-	}
+	newEngine := func(loaded *configs.Loaded, d engineDeps) (Engine, error) { return newWorkers(cpus, loaded, d) }
 	return parts{newEngine: newEngine, newHTTP: newHTTPFront, newUwsgi: newUwsgiFront}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"penknife/admin"
+	"penknife/appcalls"
 	"penknife/configs"
 	"penknife/control"
 	"penknife/gateway"
@@ -61,6 +62,7 @@ type Server struct {
 
 	metrics  *metrics.Set
 	engine   Engine
+	calls    *appcalls.Service
 	gate     *gate
 	handler  gateway.Handler
 	observer *observer
@@ -98,7 +100,12 @@ func newServer(options Options, parts parts) (*Server, error) {
 		orders: make(chan action, 4),
 	}
 	s.log = newLogger(cfg.Log, options.Stderr, s.incidents)
-	engine, err := parts.newEngine(s.loaded, s.metrics.Workers, s.log)
+	calls, err := newAppCalls(cfg.AppCache, s.metrics.AppCalls, s.log)
+	if err != nil {
+		return nil, err
+	}
+	s.calls = calls
+	engine, err := parts.newEngine(s.loaded, engineDeps{s.metrics.Workers, callsOf{calls}, s.log})
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +140,8 @@ func (s *Server) stages() stages {
 	if s.loaded.Config.Admin.Listen != "" {
 		list = append(list, stage{name: "admin", start: s.startAdmin, stop: s.admin.Shutdown, least: 100 * time.Millisecond})
 	}
-	list = append(list, s.controlStage(), s.workersStage(),
+	list = append(list, s.controlStage(),
+		stage{name: "calls", start: nothing, stop: s.calls.Shutdown, least: time.Second}, s.workersStage(),
 		stage{name: "fronts", start: s.startFronts, stop: s.fronts.stop, least: 100 * time.Millisecond},
 		stage{name: "reloads", start: nothing, stop: s.reloads.shutdown})
 	return stages{list: list, log: s.log}

@@ -3,11 +3,9 @@ package server
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"strings"
 
 	"penknife/configs"
-	"penknife/metrics"
 	"penknife/workers"
 )
 
@@ -18,8 +16,9 @@ type workersEngine struct {
 	cpus   int // what processes: auto means
 }
 
-func newWorkers(cpus int, loaded *configs.Loaded, counters *metrics.Workers, log *slog.Logger) (Engine, error) {
-	manager, err := workers.New(workersConfig(loaded.Config, cpus), workers.Deps{Log: log, Counters: counters})
+func newWorkers(cpus int, loaded *configs.Loaded, d engineDeps) (Engine, error) {
+	deps := workers.Deps{Log: d.log, Counters: d.counters, Calls: d.calls}
+	manager, err := workers.New(workersConfig(loaded.Config, cpus), deps)
 	if err != nil {
 		return nil, startFailure(loaded, err)
 	}

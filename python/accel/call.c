@@ -182,6 +182,9 @@ static int send_all(pk_exchange *x) {
         }
         struct msghdr message = {.msg_iov = x->parts + first, .msg_iovlen = 2 - (size_t)first};
         ssize_t n = sendmsg(x->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno == EPIPE) {
+            return 0; /* what penknife said before it closed is still to read */
+        }
         if (n < 0) {
             if (again(x->fd, POLLOUT, x->deadline) != 0) {
                 return -1;
@@ -210,6 +213,7 @@ static void keep_descriptor(pk_exchange *x, struct msghdr *message) {
 }
 
 static int receive(pk_exchange *x, char *to, size_t size) {
+    bool reset = false; /* penknife closed with something of ours unread; it is told before what it has sent */
     while (size > 0) {
         union {
             struct cmsghdr align;
@@ -222,6 +226,10 @@ static int receive(pk_exchange *x, char *to, size_t size) {
         if (n == 0) {
             PyErr_SetString(PyExc_ConnectionError, "penknife has closed the channel");
             return -1;
+        }
+        if (n < 0 && errno == ECONNRESET && !reset) {
+            reset = true;
+            continue;
         }
         if (n < 0) {
             if (again(x->fd, POLLIN, x->deadline) != 0) {

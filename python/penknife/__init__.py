@@ -24,7 +24,7 @@ class CacheError(PenknifeError):
 
 
 class ValueTooLarge(CacheError, ValueError):
-    """Key and value are larger than the setting cache.app_value."""
+    """Key and value are larger than the setting app_cache.max_value."""
 
 
 class NotANumber(CacheError, ValueError):

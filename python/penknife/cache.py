@@ -9,7 +9,7 @@
 
 Keys are text, or bytes that are UTF-8. Values are bytes (bytearray and memoryview are taken too, and a number for what incr
 counts, which is kept as its decimal digits). Every call is atomic. What one worker has written every worker of this
-penknife reads at once. Entries go when they expire, and the least useful ones when cache.app_size is reached: a cache
+penknife reads at once. Entries go when they expire, and the least useful ones when app_cache.size is reached: a cache
 is no database.
 
 Every function may raise penknife.NotRunning, penknife.CallTimeout and penknife.CacheError; see docs/python-cache.md.
@@ -131,7 +131,7 @@ def _read_values(keys: list[Key], answer: bytes, found: dict[Key, bytes]) -> lis
 def set(key: Key, value: Value, expire: float | None = None, tags: Iterable[str] = ()) -> None:
     """Keep value under key for expire seconds (None: without an end), in the place of what was there.
 
-    tags are names under which purge_tags finds it. ValueTooLarge when it is larger than cache.app_value.
+    tags are names under which purge_tags finds it. ValueTooLarge when it is larger than app_cache.max_value.
     """
     set_many({key: value}, expire, tags)
 

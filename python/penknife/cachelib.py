@@ -42,13 +42,16 @@ class PenknifeCache(BaseCache):
         seconds = self._normalize_timeout(timeout)
         return None if seconds == 0 else seconds
 
+    def _load(self, data: bytes | None) -> Any:
+        return None if data is None else self.serializer.loads(data)
+
     def get(self, key: str) -> Any:
-        return self.serializer.loads(shared.get(self._key(key)))
+        return self._load(shared.get(self._key(key)))
 
     def get_many(self, *keys: str) -> list[Any]:
         names = [self._key(key) for key in keys]
         found = shared.get_many(names)
-        return [self.serializer.loads(found.get(name)) for name in names]
+        return [self._load(found.get(name)) for name in names]
 
     def set(self, key: str, value: Any, timeout: Any = None) -> bool | None:
         return bool(self.set_many({key: value}, timeout))

@@ -4,7 +4,7 @@
 
 All workers share it, and with Redis all machines. LOCATION (optional) separates several such caches: each has keys of
 its own and is cleared alone. TIMEOUT, KEY_PREFIX, VERSION and KEY_FUNCTION mean what they mean everywhere in Django.
-MAX_ENTRIES and CULL_FREQUENCY mean nothing: the limit is penknife's cache.app_size.
+MAX_ENTRIES and CULL_FREQUENCY mean nothing: the limit is penknife's app_cache.size.
 """
 from __future__ import annotations
 
