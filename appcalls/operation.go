@@ -36,15 +36,15 @@ func (o operation) String() string {
 type status uint8
 
 const (
-	statusOK         status = 1 + iota
-	statusNonsense          // the request cannot be read; the channel is closed
-	statusTooLarge          // a value over the limit
-	statusNoNumber          // incr of what is no decimal number, or beyond 64 bits
-	statusMissing           // incr of a key that is not there
-	statusFailed            // the store could not do it
-	statusOff               // what was asked for is not configured
-	statusTooMany           // channels of one process
-	lastStatus       = statusTooMany
+	statusOK       status = 1 + iota
+	statusNonsense        // the request cannot be read; the channel is closed
+	statusTooLarge        // a value over the limit
+	statusNoNumber        // incr of what is no decimal number, or beyond 64 bits
+	statusMissing         // incr of a key that is not there
+	statusFailed          // the store could not do it
+	statusOff             // what was asked for is not configured
+	statusTooMany         // channels of one process
+	lastStatus     = statusTooMany
 )
 
 var statusNames = [...]string{

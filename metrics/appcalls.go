@@ -63,7 +63,9 @@ type AppCache struct {
 
 // WatchCache shows the application's cache, which take looks at. It is called once, if there is one.
 func (a *AppCalls) WatchCache(take func() AppCache) {
-	desc := func(name, help string, labels ...string) *prometheus.Desc { return prometheus.NewDesc(name, help, labels, nil) }
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(name, help, labels, nil)
+	}
 	a.registry.MustRegister(&appCacheCollector{
 		take: take,
 		list: []appCacheMetric{
