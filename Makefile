@@ -79,6 +79,8 @@ venv: $(VENV)/.complete # the frameworks that the tests run, pinned
 $(VENV)/.complete: requirements-test.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	$(VENV)/bin/python -m pip install --quiet -r requirements-test.txt
+	$(VENV)/bin/python -m pip download --quiet --no-deps --no-binary :all: --dest $(VENV)/sdists \
+		$$(grep -E '^(Django|cachelib)==' requirements-test.txt) # for their own tests of caches
 	@touch $@
 
 clean: ## remove what was built

@@ -226,6 +226,29 @@ answer = sorted(set(answers)), answers.count("ok")
 	}
 }
 
+// TestAppCache_FlaskCaching: the name in the configuration is enough.
+func TestAppCache_FlaskCaching(t *testing.T) {
+	s := serve(t, "evaluator:application", testkit.Options{Python: testkit.Virtualenv(t)})
+	expectPython(t, s, `
+from flask import Flask
+from flask_caching import Cache
+from penknife import cache as shared
+app = Flask("x")
+cache = Cache(app, config={"CACHE_TYPE": "penknife.flask_caching.PenknifeCache", "CACHE_KEY_PREFIX": "shop:"})
+calls = []
+@cache.memoize(60)
+def double(n):
+    calls.append(n)
+    return 2 * n
+with app.app_context():
+    results = [double(4), double(4)]
+    cache.set("plain", {"a": 1})
+    found = cache.get("plain"), shared.get("shop:plain") is not None
+    cache.clear()
+    answer = results, calls, found, cache.get("plain")
+`, "([8, 8], [4], ({'a': 1}, True), None)")
+}
+
 // TestAppCache_Off: without a cache the calls say what to set.
 func TestAppCache_Off(t *testing.T) {
 	s := serve(t, "evaluator:application", testkit.Options{Config: "app_cache: {size: 0}\n"})
