@@ -2,7 +2,7 @@
 import os
 import traceback
 
-names = {}
+names = {"__name__": "evaluated"}
 
 
 def application(environ, start_response):
