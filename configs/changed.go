@@ -12,7 +12,7 @@ func appendChanged(paths []string, prefix string, a, b reflect.Value) []string {
 	for i := range a.NumField() {
 		path := join(prefix, yamlName(a.Type().Field(i)))
 		switch {
-		case a.Field(i).Kind() == reflect.Struct:
+		case isSection(a.Field(i)):
 			paths = appendChanged(paths, path, a.Field(i), b.Field(i))
 		case !reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()):
 			paths = append(paths, path)

@@ -28,6 +28,10 @@ func Default() Config {
 			WriteTime:       60 * time.Second,
 		},
 		Workers: Workers{
+			Scaling: Scaling{
+				Algorithm: ScalingBusyness, BusyLow: 25, BusyHigh: 50, QueueTarget: 100 * time.Millisecond,
+				DownAfter: 30 * time.Second,
+			},
 			Threads:        1,
 			Queue:          1024,
 			QueueTimeout:   30 * time.Second,
@@ -38,6 +42,7 @@ func Default() Config {
 			ResponseBuffer: 256 << 10,
 
 			MaxRequestsJitter: 10,
+			MaxUnavailable:    1,
 		},
 		AppCache: AppCache{Size: 64 << 20, MaxValue: 8 << 20, Channels: 256},
 		Log:      Log{Level: "info", Format: "text", Access: "off", RequestIDHeader: "X-Request-ID"},

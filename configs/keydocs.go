@@ -31,7 +31,7 @@ var sectionDocs = map[string]string{
 
 // allDocs lists what each section's file says about its keys.
 var allDocs = []map[string]keyDoc{
-	appDocs, listenerDocs, limitDocs, workerDocs, staticDocs, sendfileDocs, appCacheDocs, adminDocs, controlDocs, logDocs,
+	appDocs, listenerDocs, limitDocs, workerDocs, processesDocs, scalingDocs, staticDocs, sendfileDocs, appCacheDocs, adminDocs, controlDocs, logDocs,
 }
 
 // docOf gives what is said about a key; a test sees to it that every key has something.

@@ -42,7 +42,7 @@ const (
 	typeSize      = "size"
 	typeMode      = "file mode"
 	typeDuration  = "duration"
-	typeProcesses = "auto or a number"
+	typeProcesses = "auto, a number or a range"
 	typePercent   = "percentage"
 	typeTexts     = "list of texts"
 	typeVariables = "names and values"
@@ -60,7 +60,7 @@ func appendKeys(keys []Key, v reflect.Value, prefix string, inList bool) []Key {
 	for i := range v.NumField() {
 		name := yamlName(v.Type().Field(i))
 		path, field := join(prefix, name), v.Field(i)
-		if field.Kind() == reflect.Struct {
+		if isSection(field) {
 			keys = appendKeys(keys, field, path, inList)
 			continue
 		}
@@ -88,6 +88,11 @@ func newKey(path string, field reflect.Value, inList bool) Key {
 		key.Env = envName(path)
 	}
 	return key
+}
+
+// isSection says that a value has keys of its own, and is not one value that is written in several ways.
+func isSection(v reflect.Value) bool {
+	return v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[Processes]()
 }
 
 // isEntryList says that a value is a list of mappings: of listeners or of mounts.

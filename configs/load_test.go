@@ -110,7 +110,7 @@ workers:
 		Settings: []Setting{{Path: "workers.queue", Name: "--queue", Values: []string{"300"}}},
 	})
 	w := loaded.Config.Workers
-	if w.Processes != 2 || w.Threads != 4 || w.Queue != 300 || w.GracePeriod != 30*time.Second {
+	if w.Processes != FixedProcesses(2) || w.Threads != 4 || w.Queue != 300 || w.GracePeriod != 30*time.Second {
 		t.Errorf("workers: %+v", w)
 	}
 	for path, want := range map[string]string{

@@ -18,10 +18,6 @@ type FileMode uint32
 // defaultMode is what a zero FileMode stands for: the owner and the group of the web server, nobody else.
 const defaultMode FileMode = 0o660
 
-// Processes is how many worker processes there are; in YAML and flags a number or "auto". Zero is auto: one for
-// each CPU that the process may use.
-type Processes int
-
 // Percent is a part of something; in YAML and flags a whole number of hundredths with its sign, such as "10%".
 type Percent int
 
@@ -95,26 +91,6 @@ func (m FileMode) Perm() uint32 {
 
 // String gives four octal digits.
 func (m FileMode) String() string { return fmt.Sprintf("%04o", m.Perm()) }
-
-// ParseProcesses reads "auto" or a number from 1.
-func ParseProcesses(text string) (Processes, error) {
-	if text == "auto" {
-		return 0, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		return 0, fmt.Errorf("%q is not a number of processes: write auto, or a whole number from 1", text)
-	}
-	return Processes(n), nil
-}
-
-// String gives the number, or "auto".
-func (p Processes) String() string {
-	if p == 0 {
-		return "auto"
-	}
-	return strconv.Itoa(int(p))
-}
 
 // ParsePercent reads a percentage. A bare number is refused, since elsewhere such keys count what they change.
 func ParsePercent(text string) (Percent, error) {

@@ -47,7 +47,7 @@ func TestDuration(t *testing.T) {
 	}
 }
 
-func TestFileModeAndProcesses(t *testing.T) {
+func TestFileMode(t *testing.T) {
 	for text, want := range map[string]FileMode{"0660": 0o660, "660": 0o660, "0o600": 0o600, "777": 0o777} {
 		if got, err := ParseFileMode(text); err != nil || got != want {
 			t.Errorf("%q: %v, %v", text, got, err)
@@ -60,11 +60,6 @@ func TestFileModeAndProcesses(t *testing.T) {
 	}
 	if FileMode(0).String() != "0660" || FileMode(0o7).String() != "0007" || FileMode(0).Perm() != 0o660 {
 		t.Error("modes are not written in four digits, or zero is not 0660")
-	}
-	for text, want := range map[string]Processes{"auto": 0, "1": 1, "16": 16} {
-		if got, err := ParseProcesses(text); err != nil || got != want || got.String() != text {
-			t.Errorf("%q: %v, %v", text, got, err)
-		}
 	}
 }
 

@@ -31,6 +31,8 @@ var checks = []struct {
 	{"temp-dir", (*checker).tempDir},
 	{"queue-small", (*checker).queueSmall},
 	{"request-id-header", (*checker).requestIDHeader},
+	{"processes", (*checker).processes},
+	{"scaling", (*checker).scaling},
 	{"lifetime-short", (*checker).lifetimeShort},
 	{"static-url", (*checker).staticURL},
 	{"static-root", (*checker).staticRoot},
@@ -264,7 +266,7 @@ func (c *checker) choices() {
 // queueSmall cannot judge processes: auto; server makes the queue large enough for those.
 func (c *checker) queueSmall() {
 	w := c.loaded.Config.Workers
-	if busy := int(w.Processes) * w.Threads; w.Queue < busy {
+	if busy := w.Processes.Max * w.Threads; w.Queue < busy {
 		c.complain("workers.queue", "%d is fewer than processes × threads (%d): some workers could never work",
 			w.Queue, busy)
 	}
@@ -277,7 +279,12 @@ func (l *Loaded) valueAt(path string) string {
 
 // lifetimeShort wants a unit that was meant: 0 is no limit, and less than a second is nothing but replacements.
 func (c *checker) lifetimeShort() {
-	if limit := c.loaded.Config.Workers.MaxLifetime; limit > 0 && limit < time.Second {
-		c.complain("workers.max_lifetime", "%s is out of range: 0s for no limit, or at least 1s", formatDuration(limit))
+	w := c.loaded.Config.Workers
+	for path, limit := range map[string]time.Duration{
+		"workers.max_lifetime": w.MaxLifetime, "workers.max_cpu_time": w.MaxCPUTime,
+	} {
+		if limit > 0 && limit < time.Second {
+			c.complain(path, "%s is out of range: 0s for no limit, or at least 1s", formatDuration(limit))
+		}
 	}
 }

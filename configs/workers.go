@@ -5,6 +5,8 @@ import "time"
 // Workers says how many Python processes and threads there are and what they may take.
 type Workers struct {
 	Processes      Processes     `yaml:"processes"`
+	MaxProcesses   int           `yaml:"max_processes"` // of a fixed number, by hand; see MostProcesses
+	Scaling        Scaling       `yaml:"scaling"`
 	Threads        int           `yaml:"threads"`
 	Queue          int           `yaml:"queue"`           // requests in flight or waiting, over all workers: 503 above
 	QueueTimeout   time.Duration `yaml:"queue_timeout"`   // waiting for a worker: 503; 0 is none
@@ -14,17 +16,17 @@ type Workers struct {
 	CPUScheduling  string        `yaml:"cpu_scheduling"`  // batch or other: of all penknife's processes
 	ResponseBuffer ByteSize      `yaml:"response_buffer"` // of a response, taken off the worker for a slow client
 
-	// A worker that reaches one of these is replaced; 0 is none. The jitter shortens the first and the second.
+	// A worker that reaches one of these is replaced; 0 is none. The jitter shortens all but the memory.
 	MaxRequests       int           `yaml:"max_requests"`
 	MaxRequestsJitter Percent       `yaml:"max_requests_jitter"`
 	MaxLifetime       time.Duration `yaml:"max_lifetime"`
 	MaxRSS            ByteSize      `yaml:"max_rss"`
+	MaxCPUTime        time.Duration `yaml:"max_cpu_time"`
+	MaxUnavailable    int           `yaml:"max_unavailable"` // workers that are replaced at a time
 }
 
 // workerDocs says what reflection cannot know about the keys of this file.
 var workerDocs = map[string]keyDoc{
-	"workers.processes": {flag: "processes", max: 1024,
-		doc: "Worker processes. `auto` is one for each CPU that penknife may use, or `$WEB_CONCURRENCY` if that is set."},
 	"workers.threads": {flag: "threads", min: 1, max: 1024,
 		doc: "Threads in each process. More than 1 needs an application that is thread-safe."},
 	"workers.queue": {flag: "queue", min: 1, max: 1 << 16,
@@ -49,11 +51,18 @@ var workerDocs = map[string]keyDoc{
 	"workers.max_requests": {flag: "max-requests", max: 1 << 40,
 		doc: "After about this many requests a worker is replaced: its successor is ready before it leaves. 0 is no limit."},
 	"workers.max_requests_jitter": {max: 100,
-		doc: "By how much `workers.max_requests` and `workers.max_lifetime` are shortened at most, at random for each " +
+		doc: "By how much `workers.max_requests`, `workers.max_lifetime` and `workers.max_cpu_time` are shortened at most, at random for each " +
 			"worker, so that they do not all reach them at once."},
 	"workers.max_lifetime": {flag: "max-lifetime", max: 365 * day,
 		doc: "After this time a worker is replaced in the same way. 0 is no limit, else at least 1s."},
 	"workers.max_rss": {flag: "max-rss", max: 1 << 50,
 		doc: "A worker whose resident memory, without what is backed by files or shared, is above this is replaced in the " +
 			"same way. It is measured every 2 s at most, after requests. 0 is no limit."},
+	"workers.max_cpu_time": {flag: "max-cpu-time", max: 365 * day,
+		doc: "A worker process that has used more processor time is replaced in the same way. It is looked at every 2 s at " +
+			"most, while there are requests. 0 is no limit, else at least 1s."},
+	"workers.max_unavailable": {min: 1, max: processesLimit,
+		doc: "How many workers are replaced at a time, when limits or a rolling reload ask for it. Successors are ready before " +
+			"their predecessors leave, so this many processes more than `workers.processes` may exist, and this many " +
+			"again that finish their last requests."},
 }

@@ -117,7 +117,7 @@ func (d nodeDecoder) unknown(name *yaml.Node, in reflect.Type, path string) {
 // value fills the field that belongs to a key. Problems are reported where the key stands.
 func (d nodeDecoder) value(key, node *yaml.Node, into reflect.Value, path string) {
 	node = resolve(node)
-	if into.Kind() == reflect.Struct {
+	if isSection(into) {
 		d.mapping(key, node, into, path)
 		return
 	}
@@ -137,6 +137,8 @@ func (d nodeDecoder) value(key, node *yaml.Node, into reflect.Value, path string
 		d.texts(node, into, path)
 	case into.Kind() == reflect.Map:
 		d.variables(node, into, path)
+	case node.Kind == yaml.MappingNode && into.Type() == reflect.TypeFor[Processes]():
+		d.processes(key, node, into, path)
 	case node.Kind != yaml.ScalarNode:
 		d.complain(RuleValue, key, path, "must be a single value (%s)", typeName(into))
 	default:
@@ -186,6 +188,21 @@ func (d nodeDecoder) address(entry reflect.Value, path string) {
 	if _, err := parseAddress(field.String()); err != nil {
 		d.problems.add(ruleAddress, d.loaded.Sources.Of(path), path, "%v", err)
 	}
+}
+
+// processes reads {min: 2, max: 16}.
+func (d nodeDecoder) processes(key, node *yaml.Node, into reflect.Value, path string) {
+	values := map[string]string{}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		values[node.Content[i].Value] = resolve(node.Content[i+1]).Value
+	}
+	p, err := newProcesses(values["min"], values["max"])
+	if err != nil || len(values) != 2 {
+		d.complain(RuleValue, key, path, "must be {min: 2, max: 16}, two whole numbers from 1 to %d, or auto, or one number",
+			processesLimit)
+		return
+	}
+	into.Set(reflect.ValueOf(p))
 }
 
 func (d nodeDecoder) texts(node *yaml.Node, into reflect.Value, path string) {

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -61,14 +62,14 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 // Status asks how it goes.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	var status Status
-	err := c.call(ctx, http.MethodGet, "/status", &status)
+	err := c.call(ctx, http.MethodGet, "/status", nil, &status)
 	return status, err
 }
 
 // Report asks for the whole picture.
 func (c *Client) Report(ctx context.Context) (Report, error) {
 	var report Report
-	err := c.call(ctx, http.MethodGet, "/report", &report)
+	err := c.call(ctx, http.MethodGet, "/report", nil, &report)
 	return report, err
 }
 
@@ -76,8 +77,15 @@ func (c *Client) Report(ctx context.Context) (Report, error) {
 // nothing is no error here: see Reloaded.Failure.
 func (c *Client) Reload(ctx context.Context) (Reloaded, error) {
 	var reloaded Reloaded
-	err := c.call(ctx, http.MethodPost, "/reload", &reloaded)
+	err := c.call(ctx, http.MethodPost, "/reload", nil, &reloaded)
 	return reloaded, err
+}
+
+// Scale asks for another number of workers, and blocks until they are ready. See Scaled.Failure.
+func (c *Client) Scale(ctx context.Context, order ScaleOrder) (Scaled, error) {
+	var scaled Scaled
+	err := c.call(ctx, http.MethodPost, "/scale", order, &scaled)
+	return scaled, err
 }
 
 // Stop asks penknife to end, fast without waiting for requests, and blocks until its process is gone. When the
@@ -91,7 +99,7 @@ func (c *Client) Stop(ctx context.Context, fast bool) error {
 	if fast {
 		path += "?fast=true"
 	}
-	if err := c.call(ctx, http.MethodPost, path, &struct{}{}); err != nil {
+	if err := c.call(ctx, http.MethodPost, path, nil, &struct{}{}); err != nil {
 		return err
 	}
 	if pidfd >= 0 {
@@ -152,9 +160,17 @@ func (c *Client) awaitSilence(ctx context.Context) error {
 	}
 }
 
-// call makes one exchange.
-func (c *Client) call(ctx context.Context, method, path string, answer any) error {
-	request, err := http.NewRequestWithContext(ctx, method, "http://penknife"+path, nil)
+// call makes one exchange. order is sent as JSON; nil: nothing is.
+func (c *Client) call(ctx context.Context, method, path string, order, answer any) error {
+	var body io.Reader
+	if order != nil {
+		text, err := json.Marshal(order)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, "http://penknife"+path, body)
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,9 @@ func newFixture(t *testing.T, change func(*Server)) *fixture {
 		Reload: func(context.Context) Reloaded {
 			return Reloaded{Generation: 5, Failure: &Failure{Fault: FaultApp, Reason: "why", Traceback: "Traceback\n  line"}}
 		},
+		Scale: func(_ context.Context, order ScaleOrder) Scaled {
+			return Scaled{Scaling: Scaling{Wanted: order.To + order.By, Max: 8, Mode: "hand"}, Ready: 3}
+		},
 		Stop: func(fast bool) { f.stops <- fast },
 		Log:  slog.New(slog.DiscardHandler),
 	})
@@ -71,6 +74,10 @@ func TestClientAndServerUnderstandEachOther(t *testing.T) {
 	reloaded, err := f.Reload(t.Context())
 	if err != nil || reloaded.Generation != 5 || *reloaded.Failure != (Failure{FaultApp, "why", "Traceback\n  line"}) {
 		t.Errorf("%+v, %v", reloaded, err)
+	}
+	scaled, err := f.Scale(t.Context(), ScaleOrder{To: 5})
+	if err != nil || scaled.Scaling != (Scaling{Wanted: 5, Max: 8, Mode: "hand"}) || scaled.Ready != 3 {
+		t.Errorf("%+v, %v", scaled, err)
 	}
 	for _, fast := range []bool{false, true} {
 		// The process that listens is this one, which does not end.
@@ -138,10 +145,10 @@ func TestNobodyAndNonsense(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	f := newFixture(t, nil)
-	if err := f.call(t.Context(), "GET", "/reload", &struct{}{}); err == nil || !strings.Contains(err.Error(), "405") {
+	if err := f.call(t.Context(), "GET", "/reload", nil, &struct{}{}); err == nil || !strings.Contains(err.Error(), "405") {
 		t.Errorf("GET /reload: %v", err)
 	}
-	if err := f.call(t.Context(), "GET", "/other", &struct{}{}); err == nil || !strings.Contains(err.Error(), "404") {
+	if err := f.call(t.Context(), "GET", "/other", nil, &struct{}{}); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("GET /other: %v", err)
 	}
 }

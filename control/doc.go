@@ -1,4 +1,4 @@
-// Package control is the control socket: what `penknife status`, `reload` and `stop` say to a running penknife. It has
+// Package control is the control socket: what `penknife status`, `reload`, `scale` and `stop` say to a running penknife. It has
 // the words (small JSON documents over HTTP over a unix socket), the server side and the client side.
 //
 // Only the user that penknife runs as, and root, may speak: the socket has mode 0600, and the server asks the kernel

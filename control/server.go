@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 const (
 	headerTimeout = 10 * time.Second
 	headerLimit   = 16 << 10
+	orderLimit    = 4 << 10
 )
 
 // Deps is what the socket can ask for.
@@ -23,6 +25,8 @@ type Deps struct {
 	Report func() Report
 	// Reload blocks until it is over, or until ctx ends; the reload then goes on.
 	Reload func(ctx context.Context) Reloaded
+	// Scale blocks until the workers are there, or until ctx ends; what was ordered then stays so.
+	Scale func(ctx context.Context, order ScaleOrder) Scaled
 	// Stop begins the end of the server and returns at once; fast waits for no request.
 	Stop func(fast bool)
 	Log  *slog.Logger
@@ -45,6 +49,14 @@ func New(deps Deps) *Server {
 	mux.HandleFunc("GET /report", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, deps.Report()) })
 	mux.HandleFunc("POST /reload", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, deps.Reload(r.Context()))
+	})
+	mux.HandleFunc("POST /scale", func(w http.ResponseWriter, r *http.Request) {
+		var order ScaleOrder
+		if err := json.NewDecoder(io.LimitReader(r.Body, orderLimit)).Decode(&order); err != nil {
+			http.Error(w, "not an order: "+err.Error(), http.StatusBadRequest)
+			return
+		}
+		answer(w, http.StatusOK, deps.Scale(r.Context(), order))
 	})
 	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, r *http.Request) {
 		deps.Stop(r.URL.Query().Get("fast") == "true")

@@ -35,6 +35,7 @@ type Generation struct {
 	Waiting   int        `json:"waiting"`            // those of them that no worker has taken yet
 	Threads   int        `json:"threads"`            // requests that each worker can hold at once
 	Places    int        `json:"places"`             // how many there can be
+	Scaling   Scaling    `json:"scaling"`
 	Workers   []Worker   `json:"workers"`
 	// Retired counts workers that had to leave although they lived, by reason.
 	Retired map[string]int `json:"retired,omitempty"`
@@ -57,6 +58,29 @@ type Worker struct {
 	Own      int64   `json:"anonymous_bytes,omitempty"` // of that: no files and no shared memory
 }
 
+// Scaling is how many workers there shall be.
+type Scaling struct {
+	Wanted int    `json:"wanted"`
+	Min    int    `json:"min"`
+	Max    int    `json:"max"`
+	Mode   string `json:"mode"` // who decides: fixed (the configuration), hand, busyness or queue
+}
+
+// ScaleOrder asks for another number of workers: To many, or if that is 0 By more than there are, or (Auto) as many as
+// the configuration says.
+type ScaleOrder struct {
+	To   int  `json:"to"`
+	By   int  `json:"by"`
+	Auto bool `json:"auto"`
+}
+
+// Scaled is the answer to POST /scale, given when the workers are ready.
+type Scaled struct {
+	Scaling Scaling  `json:"scaling"`           // that holds now
+	Ready   int      `json:"ready"`             // workers that take requests
+	Failure *Failure `json:"failure,omitempty"` // why it is not as it was asked for
+}
+
 // Reloads is what became of reloads since the start.
 type Reloads struct {
 	Succeeded int       `json:"succeeded"`
@@ -69,6 +93,7 @@ type Reloaded struct {
 	At         time.Time `json:"at"`
 	Took       float64   `json:"took_seconds"`
 	Generation uint64    `json:"generation"` // that serves now
+	Scaling    Scaling   `json:"scaling"`
 	// NeedsRestart lists keys whose new values were not taken over, since only a restart can.
 	NeedsRestart []string `json:"needs_restart,omitempty"`
 	Failure      *Failure `json:"failure,omitempty"` // nil: it succeeded

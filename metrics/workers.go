@@ -15,6 +15,7 @@ type Workers struct {
 	took     prometheus.Observer
 	exits    *bounded
 	retired  *bounded
+	scaled   *bounded
 	overdue  prometheus.Counter
 	inMemory prometheus.Counter
 	inFile   prometheus.Counter
@@ -51,6 +52,7 @@ func newWorkers(registry *prometheus.Registry, names Names) *Workers {
 			Name: "penknife_worker_retirements_total",
 			Help: "Workers that had to leave although they lived, by reason.",
 		}, "reason"),
+		scaled:   newScaled(registry),
 		registry: registry,
 	}
 	w.exits.expect(names.Exits)

@@ -22,6 +22,7 @@ func (s *Server) newControl() *control.Server {
 	return control.New(control.Deps{
 		Status: s.status, Report: s.report,
 		Reload: func(ctx context.Context) control.Reloaded { return s.reloads.ask().wait(ctx) },
+		Scale:  s.scale,
 		Stop: func(fast bool) {
 			asked := actionDrain
 			if fast {
@@ -133,7 +134,8 @@ func (s *Server) state() string {
 func (s *Server) generationStatus(g workers.Snapshot, memory map[int]footprint, now time.Time) control.Generation {
 	status := control.Generation{
 		Number: g.Generation, Python: g.Python, ZygotePID: g.ZygotePID, CrashLoop: g.CrashLoop,
-		InFlight: g.InFlight, Waiting: g.Waiting, Threads: g.Threads, Places: g.Places, Workers: make([]control.Worker, 0, len(g.Workers)),
+		InFlight: g.InFlight, Waiting: g.Waiting, Threads: g.Threads, Places: g.Places,
+		Scaling: scalingStatus(g.Scaling), Workers: make([]control.Worker, 0, len(g.Workers)),
 	}
 	if g.CrashLoop {
 		status.RetryAt = &g.RetryAt

@@ -25,6 +25,11 @@ type Engine interface {
 	Ready() int
 	// InFlight counts requests that wait or run. It does not block.
 	InFlight() int
+	// Scale changes the number of workers and gives what holds from now on; AwaitScaled blocks until they are there. An
+	// error that wraps workers.ErrScale says why nothing was changed. Scaling does not block.
+	Scale(ctx context.Context, order workers.ScaleOrder) (workers.Scaling, error)
+	AwaitScaled(ctx context.Context) error
+	Scaling() workers.Scaling
 	// Snapshot describes the workers. It does not block.
 	Snapshot() workers.Snapshot
 }

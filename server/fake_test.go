@@ -99,6 +99,24 @@ func (e *fakeEngine) Snapshot() workers.Snapshot {
 	return snapshot
 }
 
+func (e *fakeEngine) Scale(_ context.Context, order workers.ScaleOrder) (workers.Scaling, error) {
+	to := order.To
+	if to == 0 {
+		to = int(e.workers.Load()) + order.By
+	}
+	if to < 1 || to > 4 {
+		return e.Scaling(), fmt.Errorf("%w: 1 to 4", workers.ErrScale)
+	}
+	e.workers.Store(int64(to))
+	return e.Scaling(), nil
+}
+
+func (e *fakeEngine) AwaitScaled(context.Context) error { return nil }
+
+func (e *fakeEngine) Scaling() workers.Scaling {
+	return workers.Scaling{Wanted: int(e.workers.Load()), Least: 1, Most: 4, Mode: workers.ScaleHand}
+}
+
 func (e *fakeEngine) Ready() int    { return int(e.workers.Load()) }
 func (e *fakeEngine) InFlight() int { return int(e.inFlight.Load()) }
 

@@ -19,6 +19,7 @@ func (s *Server) reload(ctx context.Context, read func() (*configs.Loaded, error
 	took := time.Since(begin)
 	result := control.Reloaded{
 		At: time.Now(), Took: took.Seconds(), Generation: s.engine.Snapshot().Generation, NeedsRestart: restart,
+		Scaling: scalingStatus(s.engine.Scaling()),
 		Failure: failureOf(err),
 	}
 	s.metrics.Reloads.Done(err == nil)
@@ -31,7 +32,7 @@ func (s *Server) reload(ctx context.Context, read func() (*configs.Loaded, error
 		return result
 	}
 	s.metrics.Reloads.Loaded(result.At)
-	s.log.Info("reloaded", "generation", result.Generation, "took", took.Round(time.Millisecond))
+	s.log.Info("reloaded", "generation", result.Generation, "workers", result.Scaling.Wanted, "took", took.Round(time.Millisecond))
 	return result
 }
 

@@ -115,6 +115,7 @@ func newServer(options Options, parts parts) (*Server, error) {
 	s.control = s.newControl()
 	s.memory, s.history = newMemoryReader(time.Now), newHistory(s.observeMoment)
 	s.metrics.Workers.Watch(s.pool)
+	s.watchScaling()
 	if s.handler, err = buildHandler(s); err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"penknife/configs"
+	"penknife/control"
 	"penknife/gateway"
 	"penknife/incidents"
 )
@@ -167,7 +168,7 @@ func TestInterruptIsFast(t *testing.T) {
 
 func TestOtherSignalsDoNotStop(t *testing.T) {
 	b := newBench(t, nil).start().open()
-	others := []os.Signal{syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU}
+	others := []os.Signal{syscall.SIGUSR1, syscall.SIGUSR2}
 	for i, sig := range others {
 		b.signals <- sig
 		eventually(t, "it is logged", func() bool { return strings.Count(b.stderr.String(), "signal ignored") == i+1 })
@@ -177,6 +178,37 @@ func TestOtherSignalsDoNotStop(t *testing.T) {
 	if got := receive(t, b.ask("/")); got != "200" {
 		t.Errorf("got %q", got)
 	}
+	b.signals <- syscall.SIGTERM
+	if err := b.wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOneWorkerMoreAndLess(t *testing.T) {
+	b := newBench(t, nil).start()
+	b.signals <- syscall.SIGTTIN
+	b.open()
+	for _, step := range []struct {
+		signal os.Signal
+		want   int64
+	}{{syscall.SIGTTIN, 3}, {syscall.SIGTTIN, 4}, {syscall.SIGTTOU, 3}} {
+		b.signals <- step.signal
+		eventually(t, "the number has changed", func() bool { return b.engine.workers.Load() == step.want })
+	}
+	b.signals <- syscall.SIGTTIN
+	b.signals <- syscall.SIGTTIN
+	eventually(t, "the end is told", func() bool { return strings.Contains(b.stderr.String(), "the number of workers stays as it is") })
+	if n := b.engine.workers.Load(); n != 4 {
+		t.Errorf("%d workers", n)
+	}
+	scaled := b.server.scale(t.Context(), control.ScaleOrder{To: 9})
+	if scaled.Failure == nil || scaled.Failure.Fault != control.FaultConfig || scaled.Scaling.Wanted != 4 {
+		t.Errorf("%+v", scaled)
+	}
+	if scaled = b.server.scale(t.Context(), control.ScaleOrder{To: 2}); scaled.Failure != nil || scaled.Scaling.Wanted != 2 || scaled.Ready != 2 {
+		t.Errorf("%+v", scaled)
+	}
+	close(b.engine.finish)
 	b.signals <- syscall.SIGTERM
 	if err := b.wait(); err != nil {
 		t.Error(err)

@@ -15,6 +15,8 @@ const (
 	actionDrain                    // finish what is under way, then exit
 	actionFast                     // exit without waiting for requests
 	actionReload                   // new code and configuration
+	actionMore                     // one worker more
+	actionLess                     // one worker less
 	actionUnable                   // something that this build cannot do
 )
 
@@ -23,7 +25,7 @@ const byControl = "control socket"
 
 var actionNames = [...]string{
 	actionNone: "none", actionDrain: "drain", actionFast: "fast", actionReload: "reload",
-	actionUnable: "unable",
+	actionMore: "more", actionLess: "less", actionUnable: "unable",
 }
 
 // String gives the name used in logs.
@@ -43,7 +45,11 @@ func actionOf(s os.Signal) action {
 		return actionFast
 	case syscall.SIGHUP:
 		return actionReload
-	case syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU:
+	case syscall.SIGTTIN:
+		return actionMore
+	case syscall.SIGTTOU:
+		return actionLess
+	case syscall.SIGUSR1, syscall.SIGUSR2:
 		return actionUnable
 	}
 	return actionNone
@@ -87,6 +93,10 @@ func (s *Server) obey(asked action, by string) (stop bool) {
 		return true
 	case actionReload:
 		s.reloads.ask()
+	case actionMore:
+		s.scaleBySignal(1)
+	case actionLess:
+		s.scaleBySignal(-1)
 	case actionUnable:
 		s.log.Warn("signal ignored: this build does not know what to do for it", "signal", by)
 	}

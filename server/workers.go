@@ -26,10 +26,7 @@ func newWorkers(cpus int, loaded *configs.Loaded, d engineDeps) (Engine, error) 
 }
 
 func workersConfig(cfg configs.Config, cpus int) workers.Config {
-	if cfg.Workers.Processes == 0 {
-		cfg.Workers.Processes = configs.Processes(cpus)
-	}
-	return workers.Config{App: cfg.App, Workers: cfg.Workers, Limits: cfg.Limits}
+	return workers.Config{App: cfg.App, Workers: cfg.Workers.ResolveProcesses(cpus), Limits: cfg.Limits}
 }
 
 // Start starts the workers, and translates why they do not.

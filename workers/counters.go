@@ -11,6 +11,8 @@ type Counters interface {
 	WorkerExited(cause string)
 	// WorkerRetired: a worker must leave although it lives; reason is a RetireReason's name.
 	WorkerRetired(reason string)
+	// Scaled: the number of workers that are wanted was changed; direction is up or down, reason a ScaleReason's name.
+	Scaled(direction, reason string)
 	// RequestOverdue: a request passed its time limit in the application.
 	RequestOverdue()
 	// BodySpooled: a request body was received; toFile when it did not fit into memory.
@@ -23,5 +25,6 @@ type noCounters struct{}
 func (noCounters) WorkerStarted(time.Duration) {}
 func (noCounters) WorkerExited(string)         {}
 func (noCounters) WorkerRetired(string)        {}
+func (noCounters) Scaled(string, string)       {}
 func (noCounters) RequestOverdue()             {}
 func (noCounters) BodySpooled(int64, bool)     {}

@@ -65,6 +65,11 @@ type (
 		index  int
 		reason string
 	}
+	// scale: somebody asks for another number of workers. answer has room for the answer.
+	scale struct {
+		order  ScaleOrder
+		answer chan<- scaleAnswer
+	}
 	// stop: let the workers finish what they hold until the deadline, then kill.
 	stop struct{ deadline time.Time }
 )
@@ -80,6 +85,7 @@ func (workerFailed) isEvent()  {}
 func (workerExited) isEvent()  {}
 func (overdue) isEvent()       {}
 func (hostile) isEvent()       {}
+func (scale) isEvent()         {}
 func (stop) isEvent()          {}
 
 // mailbox carries events to the supervisor. It has no limit, so that nobody who puts one in ever waits: the number of

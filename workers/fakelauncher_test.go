@@ -21,12 +21,15 @@ type fakeWorld struct {
 	ordered               []*fakeWorker
 	behave                func(*fakeWorker) // what a new worker does; nil: gets ready
 	busy                  map[int]int
+	waiting               int
 	served                map[int]uint64
-	pids                  []int // that the queue was told
-	size                  int64 // of every worker
-	looks                 int   // at their memory
-	obeys                 bool  // workers that are told to leave do
-	immortal              bool  // SIGKILL has no effect
+	pids                  []int         // that the queue was told
+	size                  int64         // of every worker
+	looks                 int           // at their memory
+	cpu                   time.Duration // of every worker
+	clocks                int           // looks at it
+	obeys                 bool          // workers that are told to leave do
+	immortal              bool          // SIGKILL has no effect
 	told                  []int
 	died                  map[int][]string
 	refusal               *gateway.Error // what the queue was told last
@@ -92,6 +95,8 @@ func (w *fakeWorker) kill() {
 	w.exits(exit{ExitKilled, "killed by SIGKILL"})
 }
 
+func (w *fakeWorker) cpuTime() time.Duration { w.world.clocks++; return w.world.cpu }
+
 func (w *fakeWorker) memory() int64 { w.world.looks++; return w.world.size }
 
 func (f *fakeWorld) WorkerStarting(index int) { delete(f.served, index) }
@@ -109,6 +114,13 @@ func (f *fakeWorld) WorkerDied(index int, cause string) int {
 func (f *fakeWorld) Busy(index int) int      { return f.busy[index] }
 func (f *fakeWorld) Served(index int) uint64 { return f.served[index] }
 
+func (f *fakeWorld) Census(held []int) int {
+	for i := range held {
+		held[i] = f.busy[i]
+	}
+	return f.waiting
+}
+
 func (f *fakeWorld) Refuse(err *gateway.Error) { f.refusal, f.refusals = err, f.refusals+1 }
 
 const fakeProcesses = 2
@@ -120,7 +132,8 @@ func inBubble(t *testing.T, prepare func(*fakeWorld), test func(*testing.T, *fak
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeWorld{obeys: true, busy: map[int]int{}, died: map[int][]string{}, served: map[int]uint64{}}
 		f.supervisor = newSupervisor(supervisorConfig{
-			generation: 1, processes: fakeProcesses, indexes: 2*fakeProcesses + 2, startTimeout: time.Minute,
+			generation: 1, wanted: fakeProcesses, configured: fakeProcesses, mode: ScaleFixed,
+			bounds: bounds{1, 4 * fakeProcesses, "workers.max_processes"}, auto: autoscaler{mode: ScaleFixed}, indexes: 2*fakeProcesses + 2, startTimeout: time.Minute,
 			log: slog.New(slog.DiscardHandler), counters: noCounters{},
 		}, f, f, newMailbox())
 		if prepare != nil {

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"time"
 
+	"penknife/configs"
 	"penknife/python"
 	"penknife/workers/link"
 )
@@ -22,19 +23,18 @@ type generation struct {
 	queue      *link.Queue
 	supervisor *supervisor
 	launcher   *zygoteLauncher
-	places     int // for requests, waiting or running
+	config     Config // with a number in place of auto
+	places     int    // for requests, waiting or running
 }
 
 // newGeneration makes everything but processes.
 func newGeneration(number uint64, c Config, d Deps, h *host) (*generation, error) {
-	processes := int(c.Workers.Processes)
-	if processes <= 0 {
-		processes = runtime.GOMAXPROCS(0)
-	}
+	c.Workers = c.Workers.ResolveProcesses(runtime.GOMAXPROCS(0))
 	threads := max(c.Workers.Threads, 1)
-	indexes := 2*processes + 2 // every worker may overlap its successor
+	limits := newBounds(c.Workers)
+	indexes := min(2*limits.most+2, configs.MaxLanes/threads) // every worker may overlap its successor, if there is room
 	mail := newMailbox()
-	g := &generation{number: number, places: c.Workers.Queue + processes*threads}
+	g := &generation{number: number, config: c, places: c.Workers.Queue + limits.most*threads}
 	options := link.Options{
 		Slots:          g.places,
 		Workers:        indexes,
@@ -48,7 +48,7 @@ func newGeneration(number uint64, c Config, d Deps, h *host) (*generation, error
 		Overdue:        func(worker int, o link.Overdue) { mail.put(overdue{worker, o}) },
 		Hostile:        func(worker int, reason string) { mail.put(hostile{worker, reason}) },
 	}
-	if newRecycling(c.Workers).counts() {
+	if newRecycling(c.Workers).counts() || newAutoscaler(c.Workers).mode != ScaleFixed {
 		options.Scanned = mail.nudge
 	}
 	var err error
@@ -63,9 +63,11 @@ func newGeneration(number uint64, c Config, d Deps, h *host) (*generation, error
 	}
 	g.launcher.mail = mail
 	g.launcher.settings.Threads = threads
-	g.launcher.settings.Multiprocess = processes > 1
+	g.launcher.settings.Multiprocess = limits.most > 1
+	auto := newAutoscaler(c.Workers)
 	g.supervisor = newSupervisor(supervisorConfig{
-		generation: number, processes: processes, indexes: indexes, startTimeout: c.Workers.StartTimeout,
+		generation: number, wanted: c.Workers.Processes.Min, configured: c.Workers.Processes.Min, mode: auto.mode,
+		bounds: limits, auto: auto, indexes: indexes, startTimeout: c.Workers.StartTimeout,
 		recycling: newRecycling(c.Workers), interpreter: g.launcher.python, log: d.Log, counters: d.Counters,
 	}, g.launcher, g.queue, mail)
 	return g, nil

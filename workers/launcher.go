@@ -2,6 +2,7 @@ package workers
 
 import (
 	"syscall"
+	"time"
 
 	"penknife/gateway"
 )
@@ -29,6 +30,8 @@ type workerHandle interface {
 	kill()
 	// memory is the resident memory that is its own, in bytes; 0 when nobody can tell.
 	memory() int64
+	// cpuTime is the processor time that the process has used, its children not counted; 0 when nobody can tell.
+	cpuTime() time.Duration
 }
 
 // lanes is what the supervisor tells the queue, and asks it.
@@ -39,5 +42,6 @@ type lanes interface {
 	WorkerDied(worker int, cause string) (lost int)
 	Busy(worker int) int
 	Served(worker int) uint64
+	Census(held []int) (waiting int)
 	Refuse(err *gateway.Error)
 }

@@ -38,6 +38,7 @@ type Manager struct {
 	spooler *spooler
 	current atomic.Pointer[generation] // nil before Start and after Shutdown
 	last    uint64                     // number of the latest generation, also of one that failed
+	byHand  atomic.Int64               // workers that somebody asked for; 0: nobody did
 
 	patience context.Context // ends when replaced generations must go at once
 	hurry    context.CancelFunc
@@ -72,7 +73,7 @@ func (m *Manager) Start(ctx context.Context) error {
 	if err := m.host.family.start(); err != nil {
 		return &StartError{Kind: StartSystem, Reason: "this process cannot become a subreaper", Err: err}
 	}
-	g, err := m.startGeneration(ctx, m.config)
+	g, err := m.startGeneration(ctx, nil, m.config)
 	if err != nil {
 		m.host.shutdown()
 		return err
@@ -81,11 +82,17 @@ func (m *Manager) Start(ctx context.Context) error {
 	return nil
 }
 
-func (m *Manager) startGeneration(ctx context.Context, c Config) (*generation, error) {
+// startGeneration starts one that shall replace old, which may be nil.
+func (m *Manager) startGeneration(ctx context.Context, old *generation, c Config) (*generation, error) {
 	m.last++
 	g, err := newGeneration(m.last, c, m.deps, m.host)
 	if err != nil {
 		return nil, err
+	}
+	n, byHand := m.first(old, g.config.Workers)
+	g.supervisor.wanted = n
+	if byHand {
+		g.supervisor.mode = ScaleHand
 	}
 	return g, g.start(ctx)
 }

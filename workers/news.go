@@ -39,6 +39,8 @@ func (s *supervisor) handle(e event, now time.Time) {
 		s.onOverdue(e, now)
 	case hostile:
 		s.onHostile(e, now)
+	case scale:
+		s.onScale(e, now)
 	case stop:
 		s.onStop(e, now)
 	}
@@ -146,7 +148,7 @@ func (s *supervisor) onWorkerReady(e workerReady, now time.Time) {
 	s.limit(w)
 	s.counters.WorkerStarted(now.Sub(w.started))
 	s.log.Info("worker ready", "worker", w.index, "pid", w.pid, "took", now.Sub(w.started))
-	if s.phase == phaseStarting && s.count(Ready) == s.processes {
+	if s.phase == phaseStarting && s.count(Ready) == s.wanted {
 		s.phase = phaseRunning
 		s.started <- nil
 	}
@@ -162,6 +164,7 @@ func (s *supervisor) onWorkerExited(w *worker, e exit, now time.Time) {
 		e.text = fmt.Sprintf("%s (%s)", e.text, w.reason)
 	}
 	s.move(w, Exited)
+	s.served += s.lanes.Served(w.index)
 	lost := s.lanes.WorkerDied(w.index, e.text)
 	s.forget(w)
 	s.counters.WorkerExited(e.cause.String())
@@ -173,8 +176,8 @@ func (s *supervisor) onWorkerExited(w *worker, e exit, now time.Time) {
 		s.log.Debug("worker exited", attrs...)
 		return
 	}
-	if w.reason.recycles() && (e.cause == ExitClean || e.cause == ExitByUs) {
-		s.log.Info("worker recycled", attrs...)
+	if w.reason.leaves() && (e.cause == ExitClean || e.cause == ExitByUs) {
+		s.log.Info("worker left", attrs...)
 		return
 	}
 	s.log.Error("worker died", attrs...)

@@ -77,7 +77,7 @@ func testConfig(t testing.TB) Config {
 	return Config{
 		App: configs.App{WSGI: "probe:application", Chdir: dir, Python: defaultPython(), Preload: true,
 			Env: map[string]string{"COLOUR": "green", "PYTHONDONTWRITEBYTECODE": "1"}},
-		Workers: configs.Workers{Processes: 2, Threads: 1, Queue: 64, QueueTimeout: 10 * time.Second,
+		Workers: configs.Workers{Processes: configs.FixedProcesses(2), Threads: 1, Queue: 64, QueueTimeout: 10 * time.Second,
 			RequestTimeout: 20 * time.Second, StartTimeout: 20 * time.Second, ResponseBuffer: 64 << 10},
 		Limits: configs.Limits{HeaderBlock: 64 << 10, BodyMemory: 16 << 10, TempDir: t.TempDir()},
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	memoryInterval = 2 * time.Second // least time between two looks at a worker's memory
+	memoryInterval = 2 * time.Second // least time between two looks at a worker's memory, or its processor time
 	leavingCheck   = time.Second     // between looks at whether a recycled worker is done
 )
 
@@ -17,7 +17,9 @@ type recycling struct {
 	requests uint64
 	lifetime time.Duration
 	memory   int64
-	jitter   float64       // by which part the first two are shortened at most
+	cpu      time.Duration
+	atOnce   int           // how many are replaced at a time
+	jitter   float64       // by which part all but the memory are shortened at most
 	patience time.Duration // how long a worker that leaves keeps the next one from being recycled
 	random   func() float64
 }
@@ -25,20 +27,23 @@ type recycling struct {
 func newRecycling(c configs.Workers) recycling {
 	return recycling{
 		requests: uint64(c.MaxRequests), lifetime: c.MaxLifetime, memory: int64(c.MaxRSS),
+		cpu: c.MaxCPUTime, atOnce: max(c.MaxUnavailable, 1),
 		jitter: float64(c.MaxRequestsJitter) / 100, patience: c.GracePeriod, random: rand.Float64,
 	}
 }
 
 // counts tells whether somebody has to look at the workers while they serve.
-func (r recycling) counts() bool { return r.requests > 0 || r.memory > 0 }
+func (r recycling) counts() bool { return r.requests > 0 || r.memory > 0 || r.cpu > 0 }
 
 // lifeLimits is what one worker may do.
 type lifeLimits struct {
-	requests uint64    // 0: any number
-	expires  time.Time // zero: never
-	memory   int64     // 0: any size
-	weighed  time.Time // the last look at its memory
-	served   uint64    // what it had done by then
+	requests uint64        // 0: any number
+	expires  time.Time     // zero: never
+	memory   int64         // 0: any size
+	weighed  time.Time     // the last look at its memory
+	served   uint64        // what it had done by then
+	cpu      time.Duration // 0: any
+	clocked  time.Time     // the last look at its processor time
 }
 
 // limit sets the limits of a worker that is ready.
@@ -50,6 +55,9 @@ func (s *supervisor) limit(w *worker) {
 	}
 	if r.lifetime > 0 {
 		w.limits.expires = w.ready.Add(max(time.Second, time.Duration(float64(r.lifetime)*part())))
+	}
+	if r.cpu > 0 {
+		w.limits.cpu = time.Duration(float64(r.cpu) * part())
 	}
 	if r.memory == 0 {
 		return
@@ -63,14 +71,14 @@ func (s *supervisor) limit(w *worker) {
 	w.limits.memory = r.memory
 }
 
-// recycle lets workers that have reached a limit leave, one after the other and each only when its successor is ready.
-// What it wants from replace is in extra.
+// recycle looks which workers have reached a limit, and orders successors for as many as may be replaced at once, the
+// oldest first (extra). When a successor is ready, shed lets its predecessor leave.
 func (s *supervisor) recycle(now time.Time) {
 	s.extra = 0
 	if s.phase != phaseRunning {
 		return
 	}
-	var oldest *worker // of those that have to go
+	spent := 0
 	for _, w := range s.workers {
 		if w.state != Ready {
 			continue
@@ -78,18 +86,12 @@ func (s *supervisor) recycle(now time.Time) {
 		if w.enough == 0 {
 			s.judge(w, now)
 		}
-		if w.enough != 0 && oldest == nil {
-			oldest = w
+		if w.enough != 0 {
+			spent++
 		}
 	}
-	switch {
-	case oldest == nil:
-	case s.count(Ready) > s.processes:
-		s.drain(oldest, oldest.enough, time.Time{}) // the time limit is that of its requests
-		oldest.left, oldest.check = now, now.Add(leavingCheck)
-		s.due(oldest.check, now)
-	case s.mayRecycle(now):
-		s.extra = 1
+	if spent > 0 {
+		s.extra = min(spent, s.replaceable(now))
 	}
 }
 
@@ -106,6 +108,8 @@ func (s *supervisor) judge(w *worker, now time.Time) {
 		w.enough = RetireMaxRequests
 	case s.tooLarge(w, served, now):
 		w.enough = RetireMaxRSS
+	case s.tired(w, now):
+		w.enough = RetireMaxCPU
 	default:
 		return
 	}
@@ -122,27 +126,40 @@ func (s *supervisor) tooLarge(w *worker, served uint64, now time.Time) bool {
 	return w.handle.memory() > l.memory
 }
 
-// mayRecycle tells whether the next one may be replaced: not before the one before it is gone, unless that takes
-// longer than the grace period; never in a crash loop; never so that there are more than twice as many processes, since
-// there is no limit for a response that somebody reads slowly.
-func (s *supervisor) mayRecycle(now time.Time) bool {
-	leaving := 0
+// tired looks at the processor time of a worker. It needs no timer: without requests nobody looks.
+func (s *supervisor) tired(w *worker, now time.Time) bool {
+	l := &w.limits
+	if l.cpu == 0 || now.Sub(l.clocked) < memoryInterval {
+		return false
+	}
+	l.clocked = now
+	return w.handle.cpuTime() > l.cpu
+}
+
+// replaceable is how many workers may be replaced now: so many at a time (workers.max_unavailable) that those that still
+// leave count, unless that takes longer than the grace period; none in a crash loop; never so that there are more than
+// twice as many processes, since there is no limit for a response that somebody reads slowly.
+func (s *supervisor) replaceable(now time.Time) int {
+	leaving, counted := 0, 0
 	for _, w := range s.workers {
 		if w.state != Draining && w.state != Stopping {
 			continue
 		}
 		leaving++
-		if !w.left.IsZero() && !s.due(w.left.Add(s.recycling.patience), now) {
-			return false
+		if w.reason.recycles() && !w.left.IsZero() && !s.due(w.left.Add(s.recycling.patience), now) {
+			counted++
 		}
 	}
-	return leaving < s.processes && !s.crash.looping()
+	if s.crash.looping() {
+		return 0
+	}
+	return max(0, min(s.recycling.atOnce-counted, s.wanted-leaving))
 }
 
-// checkLeaving gives a recycled worker that holds nothing any more a time limit for its exit: an application may have
+// checkLeaving gives a worker that goes in peace and that holds nothing any more a time limit for its exit: an application may have
 // left threads running that the interpreter waits for.
 func (s *supervisor) checkLeaving(w *worker, now time.Time) {
-	if !w.reason.recycles() || !s.due(w.check, now) {
+	if !w.reason.leaves() || !s.due(w.check, now) {
 		return
 	}
 	w.check = now.Add(leavingCheck)

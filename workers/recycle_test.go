@@ -16,6 +16,7 @@ func recycled(r recycling) func(*fakeWorld) {
 		if r.random == nil {
 			r.random = func() float64 { return 0 }
 		}
+		r.atOnce = max(r.atOnce, 1)
 		if r.patience == 0 {
 			r.patience = 30 * time.Second
 		}
@@ -214,5 +215,68 @@ func TestRecycle_StopEndsOldAndNew(t *testing.T) {
 		f.mail.put(stop{time.Now().Add(2 * time.Second)})
 		f.pass(3 * time.Second)
 		<-f.done
+	})
+}
+
+func TestRecycle_SeveralAtATime(t *testing.T) {
+	prepare := func(f *fakeWorld) {
+		recycled(recycling{requests: 10, atOnce: 2})(f)
+		f.wanted = 4
+	}
+	inBubble(t, prepare, func(t *testing.T, f *fakeWorld) {
+		least := len(f.living(Ready))
+		f.behave = func(w *fakeWorker) { w.spawned() }
+		for index := range 4 {
+			f.served[index] = 10
+			f.busy[index] = 1
+		}
+		f.look()
+		if len(f.ordered) != 6 || len(f.told) != 0 {
+			t.Fatalf("%d ordered, told to leave: %v", len(f.ordered), f.told)
+		}
+		f.ordered[4].ready()
+		f.ordered[5].ready()
+		synctest.Wait()
+		f.pass(10 * time.Second)
+		if !slices.Equal(f.told, []int{0, 1}) || len(f.ordered) != 6 || len(f.living(Ready)) != least {
+			t.Fatalf("told to leave: %v, %d ordered, ready: %v", f.told, len(f.ordered), f.living(Ready))
+		}
+		f.busy[0] = 0
+		f.die(1, exit{ExitClean, "exited with status 0"})
+		if len(f.ordered) != 7 {
+			t.Errorf("%d ordered after one of two has left", len(f.ordered))
+		}
+		f.ordered[6].ready()
+		synctest.Wait()
+		if !slices.Equal(f.told, []int{0, 1, 2}) || len(f.living(Ready)) != least {
+			t.Errorf("told to leave: %v, ready: %v", f.told, f.living(Ready))
+		}
+	})
+}
+
+func TestRecycle_ProcessorTime(t *testing.T) {
+	inBubble(t, recycled(recycling{cpu: time.Minute}), func(t *testing.T, f *fakeWorld) {
+		f.cpu = time.Minute
+		f.look()
+		before := f.clocks
+		f.pass(time.Hour)
+		if f.clocks > before+fakeProcesses || !f.wake.IsZero() {
+			t.Errorf("%d looks at idle workers, next at %v", f.clocks-before, f.wake)
+		}
+		before = f.clocks
+		for range 39 {
+			f.look()
+			<-time.After(100 * time.Millisecond)
+			synctest.Wait()
+		}
+		if n := f.clocks - before; n < fakeProcesses || n > 2*fakeProcesses || len(f.told) != 0 {
+			t.Errorf("%d looks in four seconds, told to leave: %v", n, f.told)
+		}
+		f.cpu++
+		f.pass(memoryInterval)
+		f.look()
+		if !slices.Equal(f.told, []int{0}) || f.retired[RetireMaxCPU] != 1 {
+			t.Errorf("told to leave: %v", f.told)
+		}
 	})
 }

@@ -14,12 +14,13 @@ import (
 // Of c.Limits only HeaderBlock is obeyed; the others stay what New was given. Reload must not be called before Start
 // has succeeded, nor at the same time as another Reload or Shutdown.
 func (m *Manager) Reload(ctx context.Context, c Config) error {
-	begin := time.Now()
-	g, err := m.startGeneration(ctx, c)
+	begin, number := time.Now(), m.byHand.Load()
+	g, err := m.startGeneration(ctx, m.current.Load(), c)
 	if err != nil {
 		return err
 	}
 	old := m.current.Swap(g)
+	m.settle(ctx, g, number)
 	m.deps.Log.Info("generation serves", "generation", g.number, "took", time.Since(begin))
 	m.retire(old, c.Workers.GracePeriod)
 	return nil

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"penknife/configs"
 	"penknife/gateway"
 	"penknife/internal/testkit"
 )
@@ -49,7 +50,7 @@ func (m started) noneDraining() error {
 func TestReload_OldGenerationFinishesWhatItHolds(t *testing.T) {
 	t.Parallel()
 	c := testConfig(t)
-	c.Workers.Processes = 1
+	c.Workers.Processes = configs.FixedProcesses(1)
 	m := startManager(t, c)
 	gate := testkit.NewGate(t)
 	running := m.begin(t, "/gate?"+gate.Path)

@@ -16,12 +16,15 @@ const (
 	RetireMaxRequests                          // it has done its share (workers.max_requests)
 	RetireMaxLifetime                          // it has lived long enough (workers.max_lifetime)
 	RetireMaxRSS                               // it has grown too large (workers.max_rss)
+	RetireMaxCPU                               // it has used enough processor time (workers.max_cpu_time)
+	RetireScaleDown                            // there are more than wanted
 )
 
 var retireNames = [...]string{
 	RetireShutdown: "shutdown", RetireOverdue: "request_timeout", RetireHostile: "hostile",
 	RetireStartTimeout: "start_timeout", RetireStartFailed: "start_failed",
 	RetireMaxRequests: "max_requests", RetireMaxLifetime: "max_lifetime", RetireMaxRSS: "max_rss",
+	RetireMaxCPU: "max_cpu_time", RetireScaleDown: "scale_down",
 }
 
 // String is the name used in logs and on the status page; empty for the zero value.
@@ -40,8 +43,11 @@ func RetireReasons() []string { return slices.Clone(retireNames[1:]) }
 
 // recycles tells whether it is no fault: the worker leaves when its successor is ready, and finishes what it holds.
 func (r RetireReason) recycles() bool {
-	return r == RetireMaxRequests || r == RetireMaxLifetime || r == RetireMaxRSS
+	return r == RetireMaxRequests || r == RetireMaxLifetime || r == RetireMaxRSS || r == RetireMaxCPU
 }
+
+// leaves tells whether the worker goes in peace: nothing but its requests limits its time.
+func (r RetireReason) leaves() bool { return r.recycles() || r == RetireScaleDown }
 
 // retire notes why a worker must leave; the first reason stays.
 func (s *supervisor) retire(w *worker, reason RetireReason) {

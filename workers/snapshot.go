@@ -14,6 +14,7 @@ type Snapshot struct {
 	Places     int       // how many there can be in flight
 	Threads    int       // requests that each worker can hold at once
 	Workers    []WorkerStatus
+	Scaling    Scaling
 	Retired    map[RetireReason]int // how many had to leave, by reason
 	Draining   []Snapshot           // generations that were replaced and finish what they hold, oldest first
 }

@@ -2,7 +2,6 @@ package workers
 
 import (
 	"log/slog"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync/atomic"
@@ -21,8 +20,12 @@ const (
 // supervisorConfig is what a supervisor needs to know and to use.
 type supervisorConfig struct {
 	generation   uint64
-	processes    int
-	indexes      int // worker indexes that the queue has; the surplus over processes is for replacements
+	wanted       int // workers at first
+	mode         ScaleMode
+	configured   int // workers that the configuration asks for when nobody and no load does
+	bounds       bounds
+	auto         autoscaler
+	indexes      int // worker indexes that the queue has; the surplus over bounds.most is for replacements
 	startTimeout time.Duration
 	recycling    recycling
 	interpreter  string // its path, for messages
@@ -47,21 +50,15 @@ type supervisor struct {
 	crash   backoff
 	zygote  zygoteRecord
 	retired map[RetireReason]int
-	extra   int // workers beyond processes that are wanted now: 1 while one waits for its successor
+	extra   int    // workers beyond wanted that are to be there now: successors of those that have reached a limit
+	rolling bool   // a rolling reload decides how many are wanted
+	served  uint64 // requests that workers had done which are gone
+	held    []int  // by worker index; only read uses it
 	stopAt  time.Time
 	wake    time.Time // when to look again although nothing happens; zero: never
 	dirty   bool      // view is out of date
 	refuses bool      // the queue was told to take nothing
 }
-
-// view is what others may see of a generation, replaced as a whole.
-type view struct {
-	snapshot Snapshot
-	ready    int
-}
-
-// loops tells whether nobody serves and the next worker may be long in coming.
-func (v *view) loops() bool { return v.ready == 0 && v.snapshot.CrashLoop }
 
 func newSupervisor(c supervisorConfig, l launcher, q lanes, mail *mailbox) *supervisor {
 	s := &supervisor{
@@ -71,7 +68,8 @@ func newSupervisor(c supervisorConfig, l launcher, q lanes, mail *mailbox) *supe
 		crash:  backoff{random: rand.Float64},
 		zygote: zygoteRecord{crash: backoff{random: rand.Float64}},
 	}
-	s.view.Store(&view{})
+	s.held = make([]int, c.indexes)
+	s.view.Store(newView())
 	return s
 }
 
@@ -110,6 +108,8 @@ func (s *supervisor) advance(now time.Time) {
 	}
 	s.checkZygote(now)
 	if s.phase != phaseStopping {
+		s.autoscale(now)
+		s.shed(now)
 		s.recycle(now)
 		s.replace(now)
 	}
@@ -121,7 +121,7 @@ func (s *supervisor) replace(now time.Time) {
 	if !s.zygote.usable() {
 		return
 	}
-	for missing := s.processes + s.extra - s.count(Starting) - s.count(Ready); missing > 0; missing-- {
+	for missing := s.wanted + s.extra - s.count(Starting) - s.count(Ready); missing > 0; missing-- {
 		if s.crash.looping() && (s.count(Starting) > 0 || !s.due(s.crash.next, now)) {
 			return
 		}
@@ -223,45 +223,4 @@ func (s *supervisor) finished() bool {
 		}
 	}
 	return true
-}
-
-// publish lets others see what has changed.
-func (s *supervisor) publish() {
-	if !s.dirty {
-		return
-	}
-	s.dirty = false
-	v := &view{snapshot: Snapshot{Generation: s.generation, Python: s.zygote.version, ZygotePID: s.zygote.pid}}
-	v.snapshot.Retired = maps.Clone(s.retired)
-	v.snapshot.RetryAt, v.snapshot.CrashLoop = s.crashLoop()
-	for _, w := range s.workers {
-		v.snapshot.Workers = append(v.snapshot.Workers, WorkerStatus{
-			Index: w.index, PID: w.pid, State: w.state, Reason: w.reason, Started: w.started,
-		})
-	}
-	v.ready = v.snapshot.Ready()
-	s.view.Store(v)
-	s.refuse(v)
-}
-
-// crashLoop tells whether the application keeps failing, and when the next process may be started.
-func (s *supervisor) crashLoop() (next time.Time, looping bool) {
-	if !s.zygote.exists() && s.zygote.crash.looping() {
-		return s.zygote.crash.next, true
-	}
-	if s.crash.looping() {
-		return s.crash.next, true
-	}
-	return time.Time{}, false
-}
-
-// refuse lets nobody wait in the queue while there is no worker and the next one may be long in coming.
-func (s *supervisor) refuse(v *view) {
-	refuses := s.phase == phaseRunning && v.loops()
-	if refuses {
-		s.lanes.Refuse(crashLoop(v.snapshot.RetryAt))
-	} else if s.refuses {
-		s.lanes.Refuse(nil)
-	}
-	s.refuses = refuses
 }

@@ -110,6 +110,13 @@ func (w *workerProcess) memory() int64 {
 	return (resident - shared) * int64(os.Getpagesize())
 }
 
+func (w *workerProcess) cpuTime() time.Duration {
+	if w.process == nil {
+		return 0
+	}
+	return w.process.cpuTime()
+}
+
 // watch waits for the end of the process and reports it when everything that the process said was heard. Its group
 // ends with it: nobody would stop what the application has left running.
 func (w *workerProcess) watch() {

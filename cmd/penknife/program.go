@@ -51,6 +51,7 @@ func (p *program) report(err error) int {
 	var app *server.AppError
 	var usage *usageError
 	var reload *reloadError
+	var scale *scaleError
 	switch {
 	case err == nil:
 		return exitOK
@@ -64,6 +65,9 @@ func (p *program) report(err error) int {
 		p.complain(strings.TrimRight(reload.Traceback, "\n"))
 		p.complain("penknife reload: nothing was changed: " + reload.Reason)
 		return reload.exitCode()
+	case errors.As(err, &scale):
+		p.complain("penknife scale: " + scale.Reason)
+		return scale.exitCode()
 	case errors.As(err, &app):
 		p.complain(strings.TrimRight(app.Traceback, "\n"))
 		p.complain("penknife: " + app.Error())
@@ -90,7 +94,7 @@ func (p *program) rootCommand() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(explainFlagError)
-	root.AddCommand(p.serveCommand(), p.statusCommand(), p.reloadCommand(), p.stopCommand(), p.checkCommand(),
+	root.AddCommand(p.serveCommand(), p.statusCommand(), p.reloadCommand(), p.scaleCommand(), p.stopCommand(), p.checkCommand(),
 		p.explainCommand(), p.versionCommand())
 	return root
 }

@@ -62,7 +62,7 @@ func TestServeTakesEveryFlagOfTheContract(t *testing.T) {
 	if len(c.HTTP) != 2 || c.HTTP[1].Listen != "unix:@h" || len(c.Uwsgi) != 2 || c.Uwsgi[0].Listen != "unix:/run/a.sock" {
 		t.Errorf("http %+v, uwsgi %+v", c.HTTP, c.Uwsgi)
 	}
-	if c.Workers.Processes != 3 || c.Workers.Threads != 2 || c.Workers.Queue != 77 || c.Admin.Listen != "127.0.0.1:9191" {
+	if c.Workers.Processes != configs.FixedProcesses(3) || c.Workers.Threads != 2 || c.Workers.Queue != 77 || c.Admin.Listen != "127.0.0.1:9191" {
 		t.Errorf("workers %+v, admin %+v", c.Workers, c.Admin)
 	}
 	if o.served.Version != "1.2.3" {

@@ -92,7 +92,8 @@ func (p *program) reloadCommand() *cobra.Command {
 				if result.Failure != nil {
 					return &reloadError{*result.Failure}
 				}
-				_, err = fmt.Fprintf(p.stdout, "generation %d serves, after %.1f s\n", result.Generation, result.Took)
+				_, err = fmt.Fprintf(p.stdout, "generation %d serves with %s, after %.1f s\n", result.Generation,
+					scalingText(result.Scaling), result.Took)
 				return err
 			})
 		},

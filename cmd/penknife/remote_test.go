@@ -19,10 +19,11 @@ var sample = control.Status{
 	Version: "1.2.3", PID: 12, State: "running", Uptime: 3*3600 + 125, Config: "site.yaml", Application: "site:app",
 	Listeners:   []control.Listener{{Protocol: "http", Address: "127.0.0.1:8000"}, {Protocol: "uwsgi", Address: "unix:/run/u.sock"}},
 	Connections: 3,
-	Current: control.Generation{Number: 4, Python: "3.12.1", InFlight: 2, Places: 1026, Workers: []control.Worker{
-		{Index: 0, PID: 101, State: "ready", Uptime: 61, Busy: 1, Requests: 12345},
-		{Index: 1, PID: 102, State: "draining", Reason: "request_timeout", Uptime: 5},
-	}, Retired: map[string]int{"request_timeout": 1, "max_requests": 12}},
+	Current: control.Generation{Number: 4, Python: "3.12.1", InFlight: 2, Places: 1026,
+		Scaling: control.Scaling{Wanted: 2, Min: 2, Max: 16, Mode: "busyness"}, Workers: []control.Worker{
+			{Index: 0, PID: 101, State: "ready", Uptime: 61, Busy: 1, Requests: 12345},
+			{Index: 1, PID: 102, State: "draining", Reason: "request_timeout", Uptime: 5},
+		}, Retired: map[string]int{"request_timeout": 1, "max_requests": 12}},
 	Draining: []control.Generation{{Number: 3, InFlight: 1, Workers: []control.Worker{{PID: 90, State: "ready", Busy: 1}}}},
 	Reloads: control.Reloads{Succeeded: 3, Failed: 1, Last: &control.Reloaded{
 		At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local), Failure: &control.Failure{Reason: "no import\nmore"}, NeedsRestart: []string{"http"}}},
@@ -35,6 +36,7 @@ config       site.yaml
 listeners    http 127.0.0.1:8000
              uwsgi unix:/run/u.sock
 requests     2 in flight, 1026 places, 3 connections
+workers      2 workers (busyness, 2 to 16)
 reloads      3 succeeded, 1 failed; the last one 2026-01-02 03:04:05 failed: no import; a restart is needed for http
 retired      12 max_requests, 1 request_timeout
 
@@ -60,8 +62,11 @@ func answering(t *testing.T, result control.Reloaded) string {
 	server := control.New(control.Deps{
 		Status: func() control.Status { return sample },
 		Reload: func(context.Context) control.Reloaded { return result },
-		Stop:   func(bool) {},
-		Log:    slog.New(slog.DiscardHandler),
+		Scale: func(_ context.Context, order control.ScaleOrder) control.Scaled {
+			return scaled(order)
+		},
+		Stop: func(bool) {},
+		Log:  slog.New(slog.DiscardHandler),
 	})
 	listener, err := net.Listen("unix", path)
 	if err != nil {
@@ -79,8 +84,9 @@ func TestReloadExitCodes(t *testing.T) {
 		stdout string
 		stderr string
 	}{
-		{control.Reloaded{Generation: 5, Took: 1.26}, 0, "generation 5 serves, after 1.3 s\n", ""},
-		{control.Reloaded{Generation: 5, NeedsRestart: []string{"http", "log.level"}}, 0, "generation 5 serves, after 0.0 s\n",
+		{control.Reloaded{Generation: 5, Took: 1.26, Scaling: control.Scaling{Wanted: 1, Mode: "hand"}}, 0,
+			"generation 5 serves with 1 worker (by hand), after 1.3 s\n", ""},
+		{control.Reloaded{Generation: 5, NeedsRestart: []string{"http", "log.level"}}, 0, "generation 5 serves with 0 workers, after 0.0 s\n",
 			"penknife reload: these changes wait for a restart: http, log.level\n"},
 		{control.Reloaded{Failure: &control.Failure{Fault: control.FaultConfig, Reason: "a.yaml:3: bad"}}, 2, "",
 			"penknife reload: nothing was changed: a.yaml:3: bad\n"},
@@ -125,6 +131,41 @@ func TestNobodyAnswers(t *testing.T) {
 		}
 		if o := execute(t, words(command+" surplus"), []string{"HOME=" + os.TempDir()}, nil); o.code == 0 {
 			t.Errorf("%s takes an argument", command)
+		}
+	}
+}
+
+// scaled is what a server of 3 workers, 8 at most, makes of an order.
+func scaled(order control.ScaleOrder) control.Scaled {
+	now := control.Scaling{Wanted: 3 + order.By, Min: 1, Max: 8, Mode: "hand"}
+	if order.To > 0 {
+		now.Wanted = order.To
+	}
+	if order.Auto {
+		now = control.Scaling{Wanted: 3, Min: 1, Max: 8, Mode: "queue"}
+	}
+	if now.Wanted > 8 {
+		return control.Scaled{Failure: &control.Failure{Fault: control.FaultConfig, Reason: "too many"}}
+	}
+	return control.Scaled{Scaling: now, Ready: now.Wanted}
+}
+
+func TestScale(t *testing.T) {
+	for line, want := range map[string]outcome{
+		"scale 5":     {stdout: "5 workers (by hand)\n"},
+		"scale +1":    {stdout: "4 workers (by hand)\n"},
+		"scale -- -2": {stdout: "1 worker (by hand)\n"},
+		"scale auto":  {stdout: "3 workers (queue, 1 to 8)\n"},
+		"scale 9":     {code: 2, stderr: "penknife scale: too many\n"},
+		"scale 0":     {code: 2, stderr: "penknife scale: \"0\" is neither a number of workers from 1, nor a change such as +1, nor auto\n"},
+		"scale many":  {code: 2, stderr: "penknife scale: \"many\" is neither a number of workers from 1, nor a change such as +1, nor auto\n"},
+		"scale":       {code: 2, stderr: "penknife scale: takes one number of workers, or auto\n"},
+		"scale 1 2":   {code: 2, stderr: "penknife scale: takes one number of workers, or auto\n"},
+	} {
+		command, rest, _ := strings.Cut(line, " ")
+		o := execute(t, words(command+answering(t, control.Reloaded{})+" "+rest), nil, nil)
+		if o.code != want.code || o.stdout != want.stdout || o.stderr != want.stderr {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q", line, o.code, o.stdout, o.stderr)
 		}
 	}
 }

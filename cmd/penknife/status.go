@@ -26,6 +26,7 @@ func printStatus(out io.Writer, s control.Status) error {
 		line([]string{"listeners", ""}[min(i, 1)], "%s %s", listener.Protocol, listener.Address)
 	}
 	line("requests", "%d in flight, %d places, %d connections", s.Current.InFlight, s.Current.Places, s.Connections)
+	line("workers", "%s", scalingStatus(s.Current.Scaling))
 	line("reloads", "%s", reloads(s.Reloads))
 	if len(s.Current.Retired) > 0 {
 		line("retired", "%s", retired(s.Current.Retired))

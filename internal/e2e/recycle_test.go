@@ -109,3 +109,21 @@ func TestRecyclingByAge(t *testing.T) {
 		t.Errorf("%s still answers", after)
 	}
 }
+
+// TestRecyclingByProcessorTime: who has used a second of it is replaced, two at a time, and no request fails.
+func TestRecyclingByProcessorTime(t *testing.T) {
+	s := serve(t, "leaky:application", testkit.Options{
+		Processes: 3, Config: "workers: {max_cpu_time: 1s, max_unavailable: 2}\n",
+	})
+	l := &load{stop: make(chan struct{})}
+	for _, path := range []string{"/burn", "/burn", "/slow"} {
+		l.run(t, path, func() error {
+			answer, err := testkit.HTTPClient(s.HTTP).Try(testkit.Call{Target: path})
+			return errors.Join(err, versionIn(answer))
+		})
+	}
+	awaitRetired(t, s, "max_cpu_time", 2)
+	close(l.stop)
+	l.clients.Wait()
+	awaitWorkers(t, s, 3)
+}

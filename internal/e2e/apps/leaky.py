@@ -1,4 +1,4 @@
-"""Answers with its pid; /leak keeps a megabyte for ever, /slow takes a third of a second for its second half."""
+"""Answers with its pid; /leak keeps a megabyte for ever, /burn uses 50 ms of CPU, /slow takes a third of a second for its second half."""
 import os
 import time
 
@@ -15,5 +15,9 @@ def application(environ, start_response):
     body = str(os.getpid()).encode()
     if environ["PATH_INFO"] == "/leak":
         KEPT.append(bytearray(os.urandom(1 << 20)))
+    if environ["PATH_INFO"] == "/burn":
+        end = time.process_time() + 0.05
+        while time.process_time() < end:
+            pass
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return slowly(body) if environ["PATH_INFO"] == "/slow" else [body]

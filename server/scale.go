@@ -1,0 +1,49 @@
+package server
+
+import (
+	"context"
+	"errors"
+
+	"penknife/control"
+	"penknife/workers"
+)
+
+// scale changes the number of workers for the control socket, and blocks until as many are ready or ctx ends.
+func (s *Server) scale(ctx context.Context, asked control.ScaleOrder) control.Scaled {
+	scaling, err := s.engine.Scale(ctx, workers.ScaleOrder{To: asked.To, By: asked.By, Auto: asked.Auto})
+	if err == nil {
+		err = s.engine.AwaitScaled(ctx)
+	}
+	result := control.Scaled{Scaling: scalingStatus(scaling), Ready: s.engine.Ready()}
+	if err != nil {
+		fault := control.FaultOther
+		if errors.Is(err, workers.ErrScale) {
+			fault = control.FaultConfig
+		}
+		result.Failure = &control.Failure{Fault: fault, Reason: err.Error()}
+	}
+	return result
+}
+
+// scaleBySignal is one worker more or less. It does not wait for them.
+func (s *Server) scaleBySignal(by int) {
+	scaling, err := s.engine.Scale(context.Background(), workers.ScaleOrder{By: by})
+	if err != nil {
+		s.log.Warn("the number of workers stays as it is", "error", err)
+		return
+	}
+	s.log.Info("scaled by signal", "workers", scaling.Wanted, "min", scaling.Least, "max", scaling.Most)
+}
+
+func scalingStatus(s workers.Scaling) control.Scaling {
+	return control.Scaling{Wanted: s.Wanted, Min: s.Least, Max: s.Most, Mode: s.Mode.String()}
+}
+
+// watchScaling feeds the gauges.
+func (s *Server) watchScaling() {
+	s.metrics.Workers.WatchScaling(
+		func() int { return s.engine.Scaling().Wanted },
+		func() int { return s.engine.Scaling().Least },
+		func() int { return s.engine.Scaling().Most },
+	)
+}

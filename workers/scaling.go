@@ -1,0 +1,96 @@
+package workers
+
+import (
+	"context"
+	"fmt"
+
+	"penknife/configs"
+)
+
+// Scale changes how many workers there are, and gives what holds from now on. A number stays until another is asked for,
+// until ScaleOrder.Auto, or until a reload brings another workers.processes. It does not block for processes: AwaitScaled
+// does. Workers that are too many finish what they hold. An error that wraps ErrScale says why nothing was changed.
+func (m *Manager) Scale(ctx context.Context, order ScaleOrder) (Scaling, error) {
+	for {
+		g := m.current.Load()
+		if g == nil {
+			return Scaling{}, fmt.Errorf("%w: the workers are starting or stopping", ErrScale)
+		}
+		scaling, err := g.scale(ctx, order)
+		if err == nil {
+			m.note(order, scaling)
+			order.To = scaling.Wanted
+		}
+		if m.current.Load() == g {
+			return scaling, err
+		}
+		// A reload came between. Its generation may have been started before the number was noted.
+	}
+}
+
+// note remembers a number that was asked for, for generations to come.
+func (m *Manager) note(order ScaleOrder, scaling Scaling) {
+	if order.Auto {
+		m.byHand.Store(0)
+		return
+	}
+	m.byHand.Store(int64(scaling.Wanted))
+}
+
+// Scaling tells how many workers there shall be; zeros before Start and after Shutdown. It does not block.
+func (m *Manager) Scaling() Scaling {
+	g := m.current.Load()
+	if g == nil {
+		return Scaling{}
+	}
+	return g.supervisor.view.Load().snapshot.Scaling
+}
+
+// AwaitScaled blocks until as many workers are ready as are wanted, and no more, or until ctx ends. Those that leave may
+// still finish what they hold.
+func (m *Manager) AwaitScaled(ctx context.Context) error {
+	for {
+		g := m.current.Load()
+		if g == nil {
+			return fmt.Errorf("%w: the workers are starting or stopping", ErrScale)
+		}
+		err := g.await(ctx, func(v *view) bool { return v.ready == v.snapshot.Scaling.Wanted })
+		if m.current.Load() == g || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// first is how many workers a new generation starts with, and whether somebody chose the number. What holds for old, the
+// present generation or nil, goes on as far as the new configuration permits: the load is the same.
+func (m *Manager) first(old *generation, c configs.Workers) (n int, byHand bool) {
+	b := newBounds(c)
+	n = c.Processes.Min
+	if old == nil {
+		return n, false
+	}
+	before := old.config.Workers
+	same := before.Processes == c.Processes && before.MaxProcesses == c.MaxProcesses
+	if number := int(m.byHand.Load()); number > 0 && same {
+		return b.clamp(number), true
+	}
+	if newAutoscaler(c).mode != ScaleFixed && before.Processes.Ranges() {
+		n = old.supervisor.view.Load().snapshot.Scaling.Wanted
+	}
+	return b.clamp(n), false
+}
+
+// settle brings a generation that serves now and the number that was asked for into agreement. number is what that was
+// when the generation was started.
+func (m *Manager) settle(ctx context.Context, g *generation, number int64) {
+	switch now := m.byHand.Load(); {
+	case now == number && g.supervisor.view.Load().snapshot.Scaling.Mode != ScaleHand:
+		if m.byHand.CompareAndSwap(number, 0) && number > 0 {
+			m.deps.Log.Info("workers.processes was changed: the number of workers that was asked for by hand is over", "was", number)
+		}
+	case now != number:
+		if _, err := g.scale(ctx, ScaleOrder{To: int(now), Auto: now == 0}); err != nil {
+			m.deps.Log.Warn("the number of workers that was asked for during a reload is lost", "number", now, "error", err)
+		}
+	}
+}
