@@ -15,10 +15,13 @@ typedef struct pk_request {
     pk_slot slot;
     PyObject *environ_template; /* dict copied for each request */
     PyObject *errors;           /* the thread's wsgi.errors */
+    unsigned long thread;       /* as Python names it */
 
     /* Request. */
     uint64_t id;
     bool live;          /* the slot is ours: cleared when it is given back */
+    bool in_app;        /* the application works on its answer: it may be interrupted */
+    bool interrupted;   /* it was */
     bool head_request;  /* HEAD: body bytes are not sent */
     uint64_t body_len, body_read;
 
@@ -43,6 +46,7 @@ typedef struct {
     int call_fd; /* socket to penknife that takes channels: the zygote's or the worker's; -1 before calls() */
     bool multiprocess;
     PyObject *format_exception;
+    pk_request **requests; /* by thread; NULL while that does not serve */
 } pk_process;
 
 extern pk_process pk_this;
@@ -116,9 +120,17 @@ int pk_call_init(void);
 /* module.c: a duplicate of fd, out of the range that applications guess at. */
 int pk_move_high(int fd);
 
+/* interrupt.c: an exception in the application when its time is over. */
+void pk_enter_app(pk_request *r);
+void pk_leave_app(pk_request *r); /* from here on no exception comes for this request; it is not an error to have none */
+PyObject *pk_interrupts(PyObject *module, PyObject *exception);
+PyObject *pk_on_interrupt(PyObject *module, PyObject *args);
+PyObject *pk_watch_interrupts(PyObject *module, PyObject *unused);
+
 /* worker.c */
 int pk_watch_forks(void); /* in the worker process, once */
 void pk_leave_if_forked(void);
+bool pk_is_forked(void);
 PyObject *pk_serve(PyObject *module, PyObject *args);
 
 /* util.c */

@@ -46,11 +46,14 @@
 #define PK_L_WAKE 0             /* u32 futex: Go sets 1 and wakes; the lane sets 0 before it announces sleep */
 #define PK_L_BUSY 8             /* u64 lane: nanoseconds of the requests that it has behind it, close() included */
 #define PK_L_SINCE 16           /* u64 lane: CLOCK_MONOTONIC at the present one's claim, 0 without one */
+#define PK_L_INTERRUPT 24       /* u64 Go: the claim that is to be interrupted, position << 32 | slot + 1; 0 none */
+#define PK_L_THREAD 32          /* u64 lane: its thread, as faulthandler names it */
 
 /* Worker record. */
 #define PK_WORKER_SIZE 64
 #define PK_W_STOP 0             /* u32 Go: leave after what you are doing */
 #define PK_W_RUNNING 4          /* u32 worker: lanes that hold a request */
+#define PK_W_INTERRUPTS 8       /* u32 futex: Go changes it after it has changed a PK_L_INTERRUPT */
 
 /* Ring entry: u64, position (low 32 bits) << 32 | slot index. */
 

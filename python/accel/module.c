@@ -59,7 +59,10 @@ static PyObject *configure(PyObject *module, PyObject *args) {
     pk_this.multiprocess = multiprocess != 0;
     Py_XDECREF(pk_this.format_exception);
     pk_this.format_exception = Py_NewRef(format_exception);
-    if (pk_watch_forks() != 0) {
+    if (pk_this.requests == NULL) {
+        pk_this.requests = PyMem_Calloc(pk_this.queue.threads, sizeof *pk_this.requests);
+    }
+    if (pk_this.requests == NULL || pk_watch_forks() != 0) {
         return PyErr_NoMemory();
     }
     pk_this.configured = true;
@@ -100,6 +103,11 @@ static PyMethodDef methods[] = {
      "configure(worker, control_fd, multiprocess, format_exception): after the fork, before serve()."},
     {"serve", pk_serve, METH_VARARGS,
      "serve(app, thread): answers requests in this thread until penknife asks the worker to leave."},
+    {"interrupts", pk_interrupts, METH_O, "interrupts(exception): what to raise in requests whose time is over."},
+    {"on_interrupt", pk_on_interrupt, METH_VARARGS,
+     "on_interrupt(number, frame): signal handler. Raises if penknife wants the main thread's request to end."},
+    {"watch_interrupts", pk_watch_interrupts, METH_NOARGS,
+     "watch_interrupts(): raises in the other threads what penknife asks for. Does not return."},
     {"lifeline", lifeline, METH_VARARGS, "lifeline(fd): the kernel kills this process group when the pipe's writer closes."},
     {"calls", pk_set_calls, METH_VARARGS, "calls(fd): channels of call() go to penknife over this socket. In each process, first."},
     {"call", pk_call, METH_VARARGS,

@@ -70,6 +70,8 @@ void pk_lane_init(pk_lane *lane, pk_queue *q, uint32_t worker, uint32_t thread) 
     lane->idle_bit = 1ULL << (lane->index % 64);
     lane->busy = PK_U64(q->lanes + (size_t)lane->index * PK_LANE_SIZE, PK_L_BUSY);
     lane->since = PK_U64(q->lanes + (size_t)lane->index * PK_LANE_SIZE, PK_L_SINCE);
+    lane->interrupt = PK_U64(q->lanes + (size_t)lane->index * PK_LANE_SIZE, PK_L_INTERRUPT);
+    lane->thread = PK_U64(q->lanes + (size_t)lane->index * PK_LANE_SIZE, PK_L_THREAD);
 }
 
 static void slot_bind(pk_queue *q, pk_slot *slot, uint32_t index, uint32_t position) {
@@ -100,6 +102,8 @@ void pk_released(pk_lane *lane, uint64_t now) {
 static bool ring_empty(const pk_queue *q) {
     return pk_load(PK_U64(q->base, PK_H_RING_HEAD)) == pk_load(PK_U64(q->base, PK_H_RING_TAIL));
 }
+
+uint64_t pk_claim_name(const pk_slot *slot) { return (uint64_t)slot->position << 32 | (slot->index + 1); }
 
 bool pk_stopping(const pk_lane *lane) { return pk_load(lane->stop) != 0; }
 
@@ -198,6 +202,10 @@ bool pk_done(pk_lane *lane, pk_slot *slot) {
     pk_note(PK_U64(slot->control, PK_S_DONE_AT), pk_now());
     pk_store(PK_U64(slot->control, PK_S_STATE), done);
     return pk_publish(lane->queue, slot->index);
+}
+
+void pk_wait_for_change(uint32_t *word, uint32_t seen) {
+    syscall(SYS_futex, word, FUTEX_WAIT, seen, NULL, NULL, 0);
 }
 
 void pk_wait_for_go(const pk_slot *slot, uint32_t seen) {

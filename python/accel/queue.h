@@ -29,7 +29,7 @@ typedef struct {
     uint32_t worker, index; /* worker index, lane number */
     uint32_t *wake, *stop, *running;
     uint64_t *idle_word, idle_bit;
-    uint64_t *busy, *since;
+    uint64_t *busy, *since, *interrupt, *thread;
 } pk_lane;
 
 /* A claimed slot. */
@@ -56,6 +56,12 @@ uint64_t pk_now(void);
 /* Says in the lane's record that it is occupied from now on, and until now. */
 void pk_occupied(pk_lane *lane, uint64_t now);
 void pk_released(pk_lane *lane, uint64_t now);
+
+/* The claim of a slot as Go names it in PK_L_INTERRUPT. */
+uint64_t pk_claim_name(const pk_slot *slot);
+
+/* Waits until *word is no longer seen, or for a signal. Call it without the GIL. */
+void pk_wait_for_change(uint32_t *word, uint32_t seen);
 
 /* Takes the next waiting slot; false when none waits. Never blocks. */
 bool pk_claim(pk_lane *lane, pk_slot *slot);

@@ -15,6 +15,8 @@ static void in_forked_child(void) { forked = true; }
 
 int pk_watch_forks(void) { return pthread_atfork(NULL, NULL, in_forked_child); }
 
+bool pk_is_forked(void) { return forked; }
+
 void pk_leave_if_forked(void) {
     if (forked) {
         _exit(0);
@@ -26,6 +28,7 @@ static void begin(pk_request *r) {
     r->id = *PK_U64(control, PK_S_REQUEST_ID);
     r->body_len = *PK_U64(control, PK_S_BODY_LEN);
     r->live = true;
+    r->in_app = r->interrupted = false;
     r->head_request = r->start_called = r->started = r->head_sent = r->no_body = r->gone = r->excess_logged = false;
     r->declared = -1;
     r->body_read = r->produced = r->sent = 0;
@@ -78,8 +81,11 @@ static void handle(pk_request *r, PyObject *app) {
     begin(r);
     PyObject *input = pk_input_new(r), *start = pk_start_new(r);
     PyObject *environ = input && start ? pk_environ_new(r, input) : NULL;
+    pk_enter_app(r);
     PyObject *result = environ ? PyObject_CallFunctionObjArgs(app, environ, start, NULL) : NULL;
-    if (result == NULL || call_and_send(r, result) != 0) {
+    bool answered = result != NULL && call_and_send(r, result) == 0;
+    pk_leave_app(r);
+    if (!answered) {
         failed(r);
     }
     if (result != NULL) {
@@ -145,6 +151,9 @@ PyObject *pk_serve(PyObject *module, PyObject *args) {
     }
     *r = (pk_request){.id = 0};
     pk_lane_init(&r->lane, &pk_this.queue, pk_this.worker, thread);
+    r->thread = PyThread_get_thread_ident();
+    pk_note(r->lane.thread, r->thread);
+    pk_this.requests[thread] = r;
     r->errors = pk_errors_new(r);
     r->environ_template = r->errors ? pk_environ_template(r) : NULL;
     int status = r->environ_template ? run(r, app) : -1;

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"time"
 
 	"penknife/gateway"
 )
@@ -137,8 +136,4 @@ func (s *slot) receiveFile(position uint32, f *os.File) delivery {
 	}
 	s.file = f
 	return s.advance()
-}
-
-func (s *slot) overdue(now time.Time) Overdue {
-	return Overdue{RequestID: s.id, Name: string(s.name), Method: string(s.method), Target: string(s.target), Age: now.Sub(s.watch.since)}
 }

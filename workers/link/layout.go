@@ -32,14 +32,17 @@ const (
 	idleWords     = 16
 	headerSize    = 4096
 
-	laneSize = 64
-	lWake    = 0
-	lBusy    = 8
-	lSince   = 16
+	laneSize   = 64
+	lWake      = 0
+	lBusy      = 8
+	lSince     = 16
+	lInterrupt = 24
+	lThread    = 32
 
-	workerSize = 64
-	wStop      = 0
-	wRunning   = 4
+	workerSize  = 64
+	wStop       = 0
+	wRunning    = 4
+	wInterrupts = 8
 
 	slotSize      = 256
 	sState        = 0

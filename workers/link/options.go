@@ -17,6 +17,7 @@ type Options struct {
 
 	QueueTimeout   time.Duration // from submission to claim: KindQueueTimeout; 0 is none
 	RequestTimeout time.Duration // from claim to head, and then between two blocks: KindRequestTimeout; 0 is none
+	Slow           time.Duration // in the same way, before Slow is called; 0 is never
 	Spin           int           // looks at the ring before a lane sleeps; negative: none, 0: the default
 	Keeper         *Keeper       // held while requests are in flight; nil: none
 
@@ -26,18 +27,13 @@ type Options struct {
 	// called when a worker wrote nonsense into the memory (worker is -1 when it is unknown which): its process
 	// must be killed. Both come from the queue's own goroutines and must not block.
 	Overdue func(worker int, o Overdue)
-	Hostile func(worker int, reason string)
+	// SlowRequest is called once for a request that passed Slow, while it goes on, and must not block either. nil:
+	// nobody wants to know.
+	SlowRequest func(worker int, o Overdue)
+	Hostile     func(worker int, reason string)
 	// Scanned is called about each 100 ms while there are requests, and a few times after the last. It must not
 	// block. nil: nobody wants to know.
 	Scanned func()
-}
-
-// Overdue describes a request that the application did not answer in time.
-type Overdue struct {
-	RequestID      uint64
-	Name           string // gateway.Request.RequestID
-	Method, Target string
-	Age            time.Duration
 }
 
 // Spool is a request body that was received completely. ReadAt must not block for the client. The queue calls

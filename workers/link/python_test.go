@@ -19,7 +19,7 @@ import (
 
 // workerScript serves testdata/app.py on one lane, without zygote or supervisor.
 const workerScript = `
-import importlib.machinery, importlib.util, os, sys, threading, traceback
+import importlib.machinery, importlib.util, os, signal, sys, threading, traceback
 loader = importlib.machinery.ExtensionFileLoader("penknife._accel", "/proc/self/fd/3")
 spec = importlib.util.spec_from_loader("penknife._accel", loader)
 accel = importlib.util.module_from_spec(spec)
@@ -27,7 +27,11 @@ loader.exec_module(accel)
 accel.attach(4, 5)
 accel.configure(int(sys.argv[1]), 6, False, lambda e: "".join(traceback.format_exception(type(e), e, e.__traceback__)))
 sys.path.insert(0, "testdata")
-from app import application
+from app import RequestTimeout, application
+accel.interrupts(RequestTimeout)
+signal.signal(61, accel.on_interrupt)
+if int(sys.argv[2]) > 1:
+    threading.Thread(target=accel.watch_interrupts, daemon=True).start()
 for i in range(1, int(sys.argv[2])):
     threading.Thread(target=accel.serve, args=(application, i), daemon=True).start()
 accel.serve(application, 0)

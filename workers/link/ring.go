@@ -109,6 +109,7 @@ func (r *ring) resetWorker(worker int) {
 		r.mem.u32(r.mem.lane(lane) + lWake).Store(0)
 		r.mem.u64(r.mem.lane(lane) + lSince).Store(0)
 		r.mem.u64(r.mem.lane(lane) + lBusy).Store(0)
+		r.mem.u64(r.mem.lane(lane) + lInterrupt).Store(0)
 	}
 }
 

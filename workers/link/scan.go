@@ -71,40 +71,46 @@ func (q *Queue) scanOnce(now time.Time) {
 	for i := range q.slots {
 		s := &q.slots[i]
 		s.mu.Lock()
-		d, overdue := s.check(now)
+		d, f := s.check(now)
 		s.mu.Unlock()
 		d.run()
-		if overdue != nil && q.opts.Overdue != nil {
-			q.opts.Overdue(overdue.worker, overdue.record)
+		if f.tell != nil {
+			f.tell(f.worker, f.record)
 		}
 	}
 }
 
-type overdueCall struct {
+// finding is what the scanner has to tell about a slot, to whoever wants to know.
+type finding struct {
+	tell   func(worker int, o Overdue)
 	worker int
 	record Overdue
 }
 
 // check looks at one slot's age.
-func (s *slot) check(now time.Time) (delivery, *overdueCall) {
+func (s *slot) check(now time.Time) (delivery, finding) {
 	if s.step == stepIdle || s.workerDone {
-		return delivery{}, nil
+		return delivery{}, finding{}
 	}
 	_, lane, state := splitState(s.state.Load())
 	if s.progressed(state, now) {
-		return delivery{}, nil
+		return delivery{}, finding{}
 	}
 	age := now.Sub(s.watch.since)
 	o := &s.q.opts
+	claimed := state == stateClaimed && lane >= 0 && lane < s.q.mem.workers*s.q.mem.threads
 	switch {
 	case state == stateQueued && o.QueueTimeout > 0 && age >= o.QueueTimeout:
-		return s.cancel(gateway.Errorf(gateway.KindQueueTimeout, "no worker was free within %s (workers.queue_timeout)", o.QueueTimeout)), nil
-	case state == stateClaimed && o.RequestTimeout > 0 && age >= o.RequestTimeout && !s.watch.overdue:
-		s.watch.overdue = true
+		return s.cancel(gateway.Errorf(gateway.KindQueueTimeout, "no worker was free within %s (workers.queue_timeout)", o.QueueTimeout)), finding{}
+	case claimed && o.RequestTimeout > 0 && age >= o.RequestTimeout && !s.watch.overdue:
+		s.watch.overdue, s.watch.slow = true, true
 		err := gateway.Errorf(gateway.KindRequestTimeout, "the application took longer than %s (workers.request_timeout)", o.RequestTimeout)
-		return s.fail(err), &overdueCall{lane % s.q.mem.workers, s.overdue(now)}
+		return s.fail(err), s.finding(o.Overdue, lane, now)
+	case claimed && o.Slow > 0 && age >= o.Slow && !s.watch.slow:
+		s.watch.slow = true
+		return delivery{}, s.finding(o.SlowRequest, lane, now)
 	}
-	return delivery{}, nil
+	return delivery{}, finding{}
 }
 
 // progressed tells whether the slot moved on since the last look. A response that waits for its client is not the

@@ -84,9 +84,9 @@ type slot struct {
 	alone bool // no other request was in flight lately
 	large bool // since the last trim it carried much; guarded by being in use, or in the free stack by its lock
 
-	id                   uint64
-	name, method, target []byte // for the log, bounded; name is gateway.Request.RequestID
-	watch                watch
+	id                           uint64
+	name, method, target, remote []byte // for Running and Overdue, bounded; name is gateway.Request.RequestID
+	watch                        watch
 }
 
 // watch is what the scanner remembers about a slot.
@@ -94,10 +94,14 @@ type watch struct {
 	since    time.Time // of the state below; zero: not seen yet
 	claimed  bool
 	produced uint64
+	slow     bool // said once
 	overdue  bool
 }
 
-const maxTargetCopy = 1024
+const (
+	maxTargetCopy = 1024
+	maxRemoteCopy = 64
+)
 
 // load puts the request into the slot's area. The slot is idle: taken from the free stack, not visible to workers.
 func (s *slot) load(req *gateway.Request, spool Spool) error {
@@ -128,6 +132,7 @@ func (s *slot) load(req *gateway.Request, spool Spool) error {
 	s.id = req.ID
 	s.method = append(s.method[:0], req.Method[:min(len(req.Method), maxTargetCopy)]...)
 	s.target = append(s.target[:0], req.Target[:min(len(req.Target), maxTargetCopy)]...)
+	s.remote = append(s.remote[:0], req.RemoteAddr[:min(len(req.RemoteAddr), maxRemoteCopy)]...)
 	s.watch = watch{}
 	return nil
 }

@@ -1,6 +1,12 @@
 """Applications by path, for the tests of the queue with a real worker."""
 import os
+import socket
+import threading
 import time
+
+
+class RequestTimeout(BaseException):
+    pass
 
 
 def hello(environ, start_response):
@@ -85,6 +91,90 @@ class Naps:
 
     def close(self):
         time.sleep(self.seconds)
+
+
+def waits(environ, start_response):
+    """In the way that the header says, until it is interrupted. 200 if that was an exception that went through here."""
+    try:
+        {
+            "sleep": lambda: time.sleep(60),
+            "loop": loop,
+            "lock": held.acquire,
+            "recv": lambda: pair[0].recv(1),
+            "join": threading.Event().wait,
+        }[environ["HTTP_X_WAY"]]()
+    except RequestTimeout:
+        return hello(environ, start_response)
+
+
+def loop():
+    while True:
+        pass
+
+
+held = threading.Lock()
+held.acquire()
+pair = socket.socketpair()
+
+
+def swallows(environ, start_response):
+    """Cannot be interrupted."""
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
+
+
+strays = []
+
+
+def spins(environ, start_response):
+    """Works in the call, in the iteration and in close(), where no exception may come."""
+    sum(range(20000))
+    start_response("200 OK", [])
+    return Spins(environ["HTTP_X_ID"].encode())
+
+
+class Spins:
+    def __init__(self, id):
+        self.id = id
+
+    def __iter__(self):
+        sum(range(20000))
+        yield self.id
+        sum(range(20000))
+
+    def close(self):
+        try:
+            sum(1 for _ in range(5000))
+        except BaseException as error:
+            strays.append(repr(error))
+
+
+class SlowToShow(Exception):
+    def __str__(self):
+        try:
+            time.sleep(0.1)
+        except BaseException as error:
+            strays.append(repr(error))
+        return "shown"
+
+
+def fails_slowly(environ, start_response):
+    """Its traceback takes time. That is penknife's work, which nothing may interrupt."""
+    raise SlowToShow
+
+
+def big(environ, start_response):
+    """More than the response window holds, in one list: after the last block no more Python runs for it."""
+    start_response("200 OK", [])
+    return [bytes(60_000)] * 8
+
+
+def stray(environ, start_response):
+    start_response("200 OK", [])
+    return [repr(strays).encode()]
 
 
 def file(environ, start_response):
