@@ -55,5 +55,8 @@ func newEntry(t reflect.Type) reflect.Value {
 	if t == reflect.TypeFor[Static]() {
 		v.Set(reflect.ValueOf(DefaultStatic()))
 	}
+	if t == reflect.TypeFor[Daemon]() {
+		v.Set(reflect.ValueOf(DefaultDaemon()))
+	}
 	return v
 }

@@ -24,6 +24,8 @@ var sectionDocs = map[string]string{
 	"static":    "Files that are served without the application, a list. See [static.md](static.md).",
 	"sendfile":  "Files that the application names and penknife sends. See [static.md](static.md#files-that-the-application-names).",
 	"app_cache": "What the application's Python code keeps in penknife (`penknife.cache`), with or without a response cache. See [python-cache.md](python-cache.md).",
+	"daemons":   "Commands that run beside the application. See [daemons-and-cron.md](daemons-and-cron.md).",
+	"cron":      "Commands and functions on a schedule. See [daemons-and-cron.md](daemons-and-cron.md).",
 	"admin":     "The listener for /metrics, /livez and /readyz.",
 	"control":   "The socket for `penknife status`, `reload` and `stop`.",
 	"log":       "What is written to standard error, and how.",
@@ -31,7 +33,19 @@ var sectionDocs = map[string]string{
 
 // allDocs lists what each section's file says about its keys.
 var allDocs = []map[string]keyDoc{
-	appDocs, listenerDocs, limitDocs, workerDocs, processesDocs, scalingDocs, staticDocs, sendfileDocs, appCacheDocs, adminDocs, controlDocs, logDocs,
+	appDocs,
+	listenerDocs,
+	limitDocs,
+	workerDocs,
+	processesDocs,
+	scalingDocs,
+	staticDocs,
+	sendfileDocs,
+	appCacheDocs,
+	adminDocs,
+	controlDocs,
+	logDocs,
+	sidecarDocs,
 }
 
 // docOf gives what is said about a key; a test sees to it that every key has something.

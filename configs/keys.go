@@ -48,6 +48,7 @@ const (
 	typeVariables = "names and values"
 	typeListeners = "list of listeners"
 	typeMounts    = "list of mounts"
+	typeEntries   = "list of mappings"
 )
 
 // Keys gives the whole table in the order of the struct. It is made anew by each call.
@@ -84,7 +85,7 @@ func newKey(path string, field reflect.Value, inList bool) Key {
 	if d.max != 0 {
 		key.Min, key.Max = formatNumber(field.Type(), d.min), formatNumber(field.Type(), d.max)
 	}
-	if !inList && key.Type != typeVariables {
+	if !inList && key.Type != typeVariables && key.Type != typeEntries {
 		key.Env = envName(path)
 	}
 	return key
@@ -124,8 +125,11 @@ func typeName(v reflect.Value) string {
 	if isEntryList(v) && v.Type().Elem() == reflect.TypeFor[Static]() {
 		return typeMounts
 	}
-	if isEntryList(v) {
+	if isEntryList(v) && fieldNamed(newEntry(v.Type().Elem()), "listen").IsValid() {
 		return typeListeners
+	}
+	if isEntryList(v) {
+		return typeEntries
 	}
 	return typeText
 }
@@ -141,6 +145,8 @@ func formatValue(v reflect.Value) string {
 		return formatListeners(v)
 	case []Static:
 		return formatMounts(value)
+	case []Daemon, []CronJob:
+		return formatNames(v)
 	case map[string]string:
 		return fmt.Sprintf("%d set", len(value))
 	}
@@ -153,6 +159,15 @@ func formatListeners(v reflect.Value) string {
 		addresses[i] = v.Index(i).FieldByName("Listen").String()
 	}
 	return strings.Join(addresses, ",")
+}
+
+// formatNames gives the names of entries that have one.
+func formatNames(v reflect.Value) string {
+	names := make([]string, v.Len())
+	for i := range names {
+		names[i] = v.Index(i).FieldByName("Name").String()
+	}
+	return strings.Join(names, ",")
 }
 
 // formatMounts gives URL=ROOT for each mount, as behind --static.

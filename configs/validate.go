@@ -39,6 +39,8 @@ var checks = []struct {
 	{"static-names", (*checker).staticNames},
 	{"static-headers", (*checker).staticHeaders},
 	{"sendfile-roots", (*checker).sendfileRoots},
+	{"daemon", (*checker).daemonKeys},
+	{"cron", (*checker).cronKeys},
 }
 
 // checker looks at one configuration and gathers what is wrong with it.
@@ -239,10 +241,24 @@ func (c *checker) ranges() {
 		if d.max == 0 {
 			continue
 		}
-		v := lookup(c.root, key.Path)
-		if n := v.Int(); n < d.min || n > d.max {
-			c.complain(key.Path, "%s is out of range: %s to %s", formatValue(v), key.Min, key.Max)
-		}
+		c.eachValue(key, func(path string, v reflect.Value) {
+			if n := v.Int(); n < d.min || n > d.max {
+				c.complain(path, "%s is out of range: %s to %s", formatValue(v), key.Min, key.Max)
+			}
+		})
+	}
+}
+
+// eachValue gives the value of a key; of one below a list, that of each entry, with its number in the path.
+func (c *checker) eachValue(key Key, do func(path string, v reflect.Value)) {
+	if !isEntryKey(key) {
+		do(key.Path, lookup(c.root, key.Path))
+		return
+	}
+	section, leaf, _ := strings.Cut(key.Path, ".")
+	list := lookup(c.root, section)
+	for i := range list.Len() {
+		do(fmt.Sprintf("%s[%d].%s", section, i, leaf), fieldNamed(list.Index(i), leaf))
 	}
 }
 
@@ -251,16 +267,19 @@ func (c *checker) choices() {
 		if len(key.Choices) == 0 {
 			continue
 		}
-		text := lookup(c.root, key.Path).String()
-		if slices.Contains(key.Choices, text) {
-			continue
-		}
-		hint := ""
-		if near := Nearest(text, key.Choices); near != "" {
-			hint = fmt.Sprintf("; did you mean %q?", near)
-		}
-		c.complain(key.Path, "%q is not one of %s%s", text, strings.Join(key.Choices, ", "), hint)
+		c.eachValue(key, func(path string, v reflect.Value) { c.choice(path, v.String(), key.Choices) })
 	}
+}
+
+func (c *checker) choice(path, text string, choices []string) {
+	if slices.Contains(choices, text) {
+		return
+	}
+	hint := ""
+	if near := Nearest(text, choices); near != "" {
+		hint = fmt.Sprintf("; did you mean %q?", near)
+	}
+	c.complain(path, "%q is not one of %s%s", text, strings.Join(choices, ", "), hint)
 }
 
 // queueSmall cannot judge processes: auto; server makes the queue large enough for those.

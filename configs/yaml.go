@@ -172,10 +172,15 @@ func entryExample(elem reflect.Type) string { return entryFrom(elem, "ADDRESS") 
 
 // entryFrom shows how an entry is written for which there is only one text.
 func entryFrom(elem reflect.Type, text string) string {
-	if elem != reflect.TypeFor[Static]() {
-		return fmt.Sprintf("listen: %q", text)
+	switch elem {
+	case reflect.TypeFor[Static]():
+		return "url: /static/, root: DIRECTORY"
+	case reflect.TypeFor[Daemon]():
+		return "name: NAME, command: COMMAND"
+	case reflect.TypeFor[CronJob]():
+		return `name: NAME, schedule: "@daily", command: COMMAND`
 	}
-	return "url: /static/, root: DIRECTORY"
+	return fmt.Sprintf("listen: %q", text)
 }
 
 // address checks a listener's address here and not only when all sources are read, so that a bad one is told also if

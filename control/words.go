@@ -16,6 +16,8 @@ type Status struct {
 	Current     Generation   `json:"current"`
 	Draining    []Generation `json:"draining,omitempty"` // replaced ones that finish what they hold, oldest first
 	Reloads     Reloads      `json:"reloads"`
+	Daemons     []Daemon     `json:"daemons,omitempty"`
+	Jobs        []Job        `json:"jobs,omitempty"`
 }
 
 // Listener is one open socket.

@@ -18,6 +18,7 @@ type Set struct {
 	Static   *Static
 	AppCalls *AppCalls
 
+	Sidecars *Sidecars
 	registry *prometheus.Registry
 }
 
@@ -47,6 +48,7 @@ func New(version string, names Names) *Set {
 		Reloads:  newReloads(registry),
 		Static:   newStatic(registry, named(names.Static)),
 		AppCalls: newAppCalls(registry, named(names.Calls), named(names.CallStatuses)),
+		Sidecars: newSidecars(registry),
 		registry: registry,
 	}
 }

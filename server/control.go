@@ -115,6 +115,7 @@ func (s *Server) statusOf(snapshot workers.Snapshot, now time.Time) control.Stat
 		Config: s.loaded.File, Application: s.inForce.Load().Config.App.WSGI, Listeners: s.open.list(),
 		Connections: s.connections.Load(), Current: s.generationStatus(snapshot, memory, now), Reloads: s.reloads.past(),
 	}
+	status.Daemons, status.Jobs = sidecarStatus(s.sidecars, now)
 	for _, replaced := range snapshot.Draining {
 		status.Draining = append(status.Draining, s.generationStatus(replaced, memory, now))
 	}

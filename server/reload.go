@@ -49,6 +49,7 @@ func (s *Server) loadAnew(ctx context.Context, read func() (*configs.Loaded, err
 		return restart, err
 	}
 	s.inForce.Store(loaded)
+	s.reloadSidecars(loaded)
 	return restart, nil
 }
 
@@ -57,6 +58,7 @@ func mergeReloaded(start, fresh *configs.Loaded) (merged *configs.Loaded, restar
 	merged = &configs.Loaded{Config: start.Config, Sources: fresh.Sources, File: fresh.File}
 	merged.Config.App = fresh.Config.App
 	merged.Config.Workers = fresh.Config.Workers
+	merged.Config.Daemons, merged.Config.Cron = fresh.Config.Daemons, fresh.Config.Cron
 	merged.Config.Workers.CPUScheduling = start.Config.Workers.CPUScheduling // threads that run keep theirs
 	return merged, configs.Changed(merged.Config, fresh.Config)
 }

@@ -19,6 +19,7 @@ import (
 	"penknife/incidents"
 	"penknife/metrics"
 	"penknife/requestids"
+	"penknife/sidecars"
 )
 
 // Options is what a server is made from.
@@ -70,13 +71,14 @@ type Server struct {
 	fronts   *fronts
 	open     *listeners // nil before the sockets stage
 
-	memory  *memoryReader
-	loads   loads
-	history *history
-	reloads *reloader
-	inForce atomic.Pointer[configs.Loaded] // loaded, and of the latest reload what that has changed
-	control *control.Server
-	orders  chan action // from the control socket
+	memory   *memoryReader
+	loads    loads
+	history  *history
+	reloads  *reloader
+	inForce  atomic.Pointer[configs.Loaded] // loaded, and of the latest reload what that has changed
+	control  *control.Server
+	orders   chan action // from the control socket
+	sidecars *sidecars.Manager
 
 	ids         *requestids.Source // nil: requests have only numbers
 	lastID      atomic.Uint64      // of requests
@@ -114,6 +116,7 @@ func newServer(options Options, parts parts) (*Server, error) {
 	s.reloads = newReloader(func(ctx context.Context) control.Reloaded { return s.reload(ctx, options.Reload) })
 	s.control = s.newControl()
 	s.memory, s.history = newMemoryReader(time.Now), newHistory(s.observeMoment)
+	s.sidecars = sidecars.New(sidecars.Deps{Log: s.log, Counter: s.metrics.Sidecars})
 	s.metrics.Workers.Watch(s.pool)
 	s.watchScaling()
 	if s.handler, err = buildHandler(s); err != nil {
@@ -142,7 +145,7 @@ func (s *Server) stages() stages {
 		list = append(list, stage{name: "admin", start: s.startAdmin, stop: s.admin.Shutdown, least: 100 * time.Millisecond})
 	}
 	list = append(list, s.controlStage(),
-		stage{name: "calls", start: nothing, stop: s.calls.Shutdown, least: time.Second}, s.workersStage(),
+		stage{name: "calls", start: nothing, stop: s.calls.Shutdown, least: time.Second}, s.sidecarsStage(), s.workersStage(),
 		stage{name: "fronts", start: s.startFronts, stop: s.fronts.stop, least: 100 * time.Millisecond},
 		stage{name: "reloads", start: nothing, stop: s.reloads.shutdown})
 	return stages{list: list, log: s.log}
@@ -158,6 +161,7 @@ func (s *Server) run(ctx context.Context) error {
 		grace, err = s.waitForStop(ctx)
 	}
 	s.gate.stopping.Store(true)
+	s.sidecars.Pause()
 	hard, release := s.hardContext()
 	stages.stop(hard, time.Now().Add(grace))
 	release()

@@ -25,9 +25,10 @@ type daemon struct {
 	counter Counter
 	log     *slog.Logger
 
-	quit  chan struct{} // closed by stop
-	hurry chan struct{} // closed when there is no time left
-	done  chan struct{} // closed when run has ended
+	after <-chan struct{} // closed when the one before it has ended; nil: there was none
+	quit  chan struct{}   // closed by leave
+	hurry <-chan struct{} // closed when there is no time left
+	done  chan struct{}   // closed when run has ended
 
 	mu     sync.Mutex // guards what follows
 	status DaemonStatus
@@ -36,7 +37,7 @@ type daemon struct {
 func (m *Manager) newDaemon(cfg configs.Daemon, place Place) *daemon {
 	return &daemon{
 		config: cfg, place: place, starter: m.starter, counter: m.deps.Counter, log: m.deps.Log.With("daemon", cfg.Name),
-		quit: make(chan struct{}), hurry: make(chan struct{}), done: make(chan struct{}),
+		quit: make(chan struct{}), hurry: m.hurry, done: make(chan struct{}),
 		status: DaemonStatus{Name: cfg.Name, State: StateStarting},
 	}
 }
@@ -44,8 +45,11 @@ func (m *Manager) newDaemon(cfg configs.Daemon, place Place) *daemon {
 // run keeps the daemon running until stop, or until its policy lets it rest.
 func (d *daemon) run() {
 	defer close(d.done)
+	if d.after != nil {
+		<-d.after // bounded by its stop_timeout
+	}
 	pause := firstPause
-	for {
+	for !d.leaving() {
 		began := time.Now()
 		p, err := d.starter.launch(shell(d.config.Command), d.place, d.log)
 		if err != nil {
@@ -121,11 +125,18 @@ func (d *daemon) signal() syscall.Signal {
 	return syscall.SIGTERM
 }
 
-// stop ends the daemon and waits. It may be called once.
-func (d *daemon) stop() {
-	close(d.quit)
-	<-d.done
+func (d *daemon) leaving() bool {
+	select {
+	case <-d.quit:
+		d.set(func(s *DaemonStatus) { s.State = StateStopped })
+		return true
+	default:
+		return false
+	}
 }
+
+// leave asks the daemon to end. It does not wait, and may be called once.
+func (d *daemon) leave() { close(d.quit) }
 
 func (d *daemon) set(change func(*DaemonStatus)) {
 	d.mu.Lock()

@@ -10,6 +10,7 @@ import (
 )
 
 func TestDaemon_RunsInItsPlace(t *testing.T) {
+	t.Parallel()
 	b := newBench(t).start([]configs.Daemon{daemonOf("d", `echo "here $PENKNIFE_TEST $(pwd)"; echo broken >&2; echo "$$" > pid; exec sleep 1000`)}, nil)
 	b.eventually("output is in the log", func() bool {
 		text := b.journal.String()
@@ -21,6 +22,7 @@ func TestDaemon_RunsInItsPlace(t *testing.T) {
 
 // TestDaemon_IsStartedAgain: a daemon that is killed comes back, whatever killed it.
 func TestDaemon_IsStartedAgain(t *testing.T) {
+	t.Parallel()
 	b := newBench(t).start([]configs.Daemon{daemonOf("d", "echo $$ >> pids; exec sleep 1000")}, nil)
 	b.eventually("it runs", func() bool { return len(b.lines("pids")) == 1 && b.daemon(0).State == StateRunning })
 	if err := syscall.Kill(b.daemon(0).PID, syscall.SIGKILL); err != nil {
@@ -33,6 +35,7 @@ func TestDaemon_IsStartedAgain(t *testing.T) {
 }
 
 func TestDaemon_Policies(t *testing.T) {
+	t.Parallel()
 	rows := []struct {
 		policy, command string
 		want            State
@@ -55,12 +58,13 @@ func TestDaemon_Policies(t *testing.T) {
 
 // TestDaemon_Stop: the whole group is asked, and killed when it does not listen.
 func TestDaemon_Stop(t *testing.T) {
+	t.Parallel()
 	polite := daemonOf("polite", `trap 'echo bye >> said; exit 0' INT; echo $$ > ready; while :; do sleep 0.01; done`)
 	polite.StopSignal = "INT"
 	deaf := daemonOf("deaf", `trap '' TERM; (trap '' TERM; echo $(exec sh -c 'echo $PPID') > child; sleep 1000) & echo $$ > leader; while :; do sleep 0.01; done`)
 	deaf.StopTimeout = 50 * time.Millisecond
 	b := newBench(t)
-	if err := b.Start(Config{Daemons: []configs.Daemon{polite, deaf}, Place: b.place}); err != nil {
+	if err := b.Apply(Config{Daemons: []configs.Daemon{polite, deaf}, Place: b.place}); err != nil {
 		t.Fatal(err)
 	}
 	b.eventually("both run", func() bool { return b.lines("ready") != nil && b.lines("leader") != nil && b.lines("child") != nil })
@@ -75,10 +79,11 @@ func TestDaemon_Stop(t *testing.T) {
 
 // TestShutdown_EndsWithItsContext: a daemon with a long time to stop is killed when there is none left.
 func TestShutdown_EndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	deaf := daemonOf("deaf", `trap '' TERM; echo $$ > ready; while :; do sleep 0.01; done`)
 	deaf.StopTimeout = time.Hour
 	b := newBench(t)
-	if err := b.Start(Config{Daemons: []configs.Daemon{deaf}, Place: b.place}); err != nil {
+	if err := b.Apply(Config{Daemons: []configs.Daemon{deaf}, Place: b.place}); err != nil {
 		t.Fatal(err)
 	}
 	b.eventually("it runs", func() bool { return b.lines("ready") != nil })
@@ -92,6 +97,7 @@ func TestShutdown_EndsWithItsContext(t *testing.T) {
 
 // TestApply: what is configured as before stays, unless it wants to follow the application.
 func TestApply(t *testing.T) {
+	t.Parallel()
 	stays, follows, leaves := daemonOf("stays", "exec sleep 1000"), daemonOf("follows", "exec sleep 1000"), daemonOf("leaves", "exec sleep 1000")
 	stays.RestartOnReload = false
 	b := newBench(t).start([]configs.Daemon{stays, follows, leaves}, nil)

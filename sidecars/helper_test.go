@@ -86,7 +86,7 @@ func newBench(t *testing.T) *bench {
 
 func (b *bench) start(daemons []configs.Daemon, jobs []configs.CronJob) *bench {
 	b.t.Helper()
-	if err := b.Start(Config{Daemons: daemons, Cron: jobs, Place: b.place}); err != nil {
+	if err := b.Apply(Config{Daemons: daemons, Cron: jobs, Place: b.place}); err != nil {
 		b.t.Fatal(err)
 	}
 	stopped := false

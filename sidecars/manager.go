@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,17 +34,18 @@ type Deps struct {
 	Counter Counter
 }
 
-// Manager runs daemons and jobs. Start once, then Apply and Pause, one at a time, then Shutdown once. Status may be called
-// at any time.
+// Manager runs daemons and jobs. Apply and Pause are called one at a time, then Shutdown once. Status may be called at any
+// time. Nothing runs, and no thread is taken, before there is something to run.
 type Manager struct {
 	deps    Deps
 	starter *starter
 
-	quit  chan struct{} // closed by Shutdown: jobs that run must end
-	hurry chan struct{} // closed when Shutdown has no more time
-	wake  chan struct{} // of capacity 1: the schedule has changed
-	plan  sync.WaitGroup
-	runs  sync.WaitGroup // of jobs
+	quit    chan struct{} // closed by Shutdown: jobs that run must end
+	hurry   chan struct{} // closed when Shutdown has no more time
+	wake    chan struct{} // of capacity 1: the schedule has changed
+	started bool          // of Apply and Shutdown
+	plan    sync.WaitGroup
+	runs    sync.WaitGroup // of jobs and daemons
 
 	mu      sync.Mutex // guards what follows
 	daemons []*daemon
@@ -59,27 +61,24 @@ func New(deps Deps) *Manager {
 	}
 }
 
-// Start starts the daemons and the schedule. It does not wait for the daemons to do anything.
-func (m *Manager) Start(c Config) error {
-	go m.starter.run()       // ended by Shutdown
-	m.plan.Go(m.runSchedule) // ended by Shutdown
-	return m.Apply(c)
-}
-
 // Apply makes what runs equal to c: a daemon that is new or configured differently is started anew, as is one that wants
 // to be restarted with the application; one that is gone is stopped. Jobs that run finish; the schedule is replaced. It
-// blocks until old daemons have ended. An error means that nothing has changed.
+// does not wait for daemons: a new one starts when its predecessor has ended. An error means that nothing has changed.
 func (m *Manager) Apply(c Config) error {
 	jobs, err := m.makeJobs(c)
 	if err != nil {
 		return errors.Join(ErrNotReplaced, err)
 	}
+	if !m.started && len(c.Daemons)+len(jobs) > 0 {
+		m.started = true
+		go m.starter.run()       // ended by Shutdown
+		m.plan.Go(m.runSchedule) // ended by Shutdown
+	}
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.jobs = jobs
-	old := m.daemons
-	m.mu.Unlock()
 	m.nudge()
-	m.replaceDaemons(old, c)
+	m.replaceDaemons(c)
 	return nil
 }
 
@@ -108,47 +107,30 @@ func (m *Manager) makeJobs(c Config) ([]*job, error) {
 	return jobs, nil
 }
 
-func (m *Manager) replaceDaemons(old []*daemon, c Config) {
-	var kept []*daemon
-	var leaving sync.WaitGroup
-	for _, d := range old {
-		if i := indexOf(c.Daemons, d.config); i >= 0 && !d.config.RestartOnReload {
-			kept = append(kept, d)
+// replaceDaemons lets daemons leave, and starts new ones.
+func (m *Manager) replaceDaemons(c Config) {
+	stays := func(d *daemon) bool { return slices.Contains(c.Daemons, d.config) && !d.config.RestartOnReload }
+	before := map[string]*daemon{}
+	for _, d := range m.daemons {
+		before[d.config.Name] = d
+		if !stays(d) {
+			d.leave()
+		}
+	}
+	m.daemons = nil
+	for _, cfg := range c.Daemons {
+		old := before[cfg.Name]
+		if old != nil && old.config == cfg && stays(old) {
+			m.daemons = append(m.daemons, old)
 			continue
 		}
-		leaving.Go(d.stop)
-	}
-	leaving.Wait()
-	daemons := make([]*daemon, 0, len(c.Daemons))
-	for _, cfg := range c.Daemons {
-		d := withConfig(kept, cfg)
-		if d == nil {
-			d = m.newDaemon(cfg, c.Place)
-			go d.run() // ended by stop
+		d := m.newDaemon(cfg, c.Place)
+		if old != nil {
+			d.after = old.done
 		}
-		daemons = append(daemons, d)
+		m.runs.Go(d.run) // ended by leave
+		m.daemons = append(m.daemons, d)
 	}
-	m.mu.Lock()
-	m.daemons = daemons
-	m.mu.Unlock()
-}
-
-func indexOf(list []configs.Daemon, wanted configs.Daemon) int {
-	for i := range list {
-		if list[i] == wanted {
-			return i
-		}
-	}
-	return -1
-}
-
-func withConfig(daemons []*daemon, wanted configs.Daemon) *daemon {
-	for _, d := range daemons {
-		if d.config == wanted {
-			return d
-		}
-	}
-	return nil
 }
 
 // Pause lets no further job begin. What runs goes on. It is for a server that stops, whose successor has the schedule.
@@ -161,26 +143,18 @@ func (m *Manager) Pause() {
 // Shutdown stops everything and waits: each daemon has its own time to end, all of it ends with ctx.
 func (m *Manager) Shutdown(ctx context.Context) error {
 	m.Pause()
-	late := context.AfterFunc(ctx, func() {
-		close(m.hurry)
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		for _, d := range m.daemons {
-			close(d.hurry)
-		}
-	})
+	late := context.AfterFunc(ctx, func() { close(m.hurry) })
 	close(m.quit)
 	m.plan.Wait()
 	m.mu.Lock()
-	daemons := m.daemons
-	m.mu.Unlock()
-	var leaving sync.WaitGroup
-	for _, d := range daemons {
-		leaving.Go(d.stop)
+	for _, d := range m.daemons {
+		d.leave()
 	}
-	leaving.Wait()
+	m.mu.Unlock()
 	m.runs.Wait()
-	m.starter.close()
+	if m.started {
+		m.starter.close()
+	}
 	if !late() {
 		return ctx.Err()
 	}

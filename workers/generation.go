@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"runtime"
 	"time"
 
@@ -75,16 +74,12 @@ func newGeneration(number uint64, c Config, d Deps, h *host) (*generation, error
 
 // newZygoteLauncher finds the interpreter and packs what it inherits.
 func newZygoteLauncher(c Config, log *slog.Logger, h *host, q *link.Queue) (*zygoteLauncher, error) {
-	chdir, err := workingDirectory(c.App.Chdir)
-	if err != nil {
-		return nil, err
-	}
-	interpreter, err := findInterpreter(c.App, chdir, os.Getenv)
+	interpreter, chdir, env, err := Surroundings(c.App)
 	if err != nil {
 		return nil, err
 	}
 	l := &zygoteLauncher{
-		host: h, log: log, files: q, sessions: map[int]bool{}, python: interpreter, env: environment(os.Environ(), c.App.Env, chdir),
+		host: h, log: log, files: q, sessions: map[int]bool{}, python: interpreter, env: env,
 		settings: settings{
 			App: c.App.WSGI, Chdir: chdir, Preload: c.App.Preload, StackSignal: int(stackSignal),
 		},

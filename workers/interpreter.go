@@ -15,6 +15,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Surroundings tells where and with what the application's processes run: the interpreter, the directory, both absolute,
+// and the environment. Errors are *StartError.
+func Surroundings(app configs.App) (python, dir string, env []string, err error) {
+	if dir, err = workingDirectory(app.Chdir); err != nil {
+		return "", "", nil, err
+	}
+	if python, err = findInterpreter(app, dir, os.Getenv); err != nil {
+		return "", "", nil, err
+	}
+	return python, dir, environment(os.Environ(), app.Env, dir), nil
+}
+
 // findInterpreter chooses the Python executable: the configured one, else that of $VIRTUAL_ENV, else .venv below
 // chdir, else python3 on $PATH. One that was asked for and cannot be used is an error, never a reason to take
 // another: an application in the wrong environment is worse than none. The path is absolute and its symbolic links

@@ -36,6 +36,7 @@ func printStatus(out io.Writer, s control.Status) error {
 		fmt.Fprintf(&b, "\ngeneration %d was replaced and finishes %d requests\n", replaced.Number, replaced.InFlight)
 		appendGeneration(&b, replaced)
 	}
+	appendSidecars(&b, s)
 	_, err := io.WriteString(out, b.String())
 	return err
 }

@@ -14,7 +14,7 @@ const module = "penknife/"
 var bottom = []string{"gateway", "uwsgiproto", "configs", "metrics", "python", "sockets", "control", "httpdate", "incidents", "requestids"}
 
 // middle is the row of front ends and engines: each imports the bottom row and what is inside itself.
-var middle = []string{"httpfront", "uwsgifront", "workers", "static", "cache", "admin", "appcalls"}
+var middle = []string{"httpfront", "uwsgifront", "workers", "static", "cache", "admin", "appcalls", "sidecars"}
 
 // testOnly may be imported by tests alone.
 var testOnly = []string{"internal/testkit", "internal/repocheck", "internal/e2e"}
