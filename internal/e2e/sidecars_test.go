@@ -45,7 +45,9 @@ cron:
 		t.Fatal(err)
 	}
 	daemons(2)
-	command := func(name string) (int, string) { return testkit.Run(t, 30*time.Second, name, "--uwsgi", "unix:"+s.Uwsgi) }
+	command := func(name string) (int, string) {
+		return testkit.Run(t, 30*time.Second, name, "--uwsgi", "unix:"+s.Uwsgi)
+	}
 	if code, out := command("reload"); code != 0 {
 		t.Fatalf("reload: %d %s", code, out)
 	}
