@@ -32,6 +32,8 @@ type Engine interface {
 	Scaling() workers.Scaling
 	// Snapshot describes the workers. It does not block.
 	Snapshot() workers.Snapshot
+	// Running lists the requests in flight. It does not block.
+	Running() []workers.Running
 }
 
 // AppError is an application that does not start. Whoever started penknife sees the traceback and exit code 3.

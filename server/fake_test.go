@@ -86,6 +86,8 @@ func (e *fakeEngine) Reload(ctx context.Context, loaded *configs.Loaded) error {
 	}
 }
 
+func (e *fakeEngine) Running() []workers.Running { return nil }
+
 func (e *fakeEngine) Snapshot() workers.Snapshot {
 	snapshot := workers.Snapshot{
 		Generation: e.generation.Load(), InFlight: e.InFlight(), Places: 10,

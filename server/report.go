@@ -61,6 +61,12 @@ func memoryOf(snapshot workers.Snapshot, memory map[int]footprint) control.Memor
 // running lists what is in flight, longest first.
 func (s *Server) running() []control.Running {
 	all := []control.Running{}
+	for _, r := range s.engine.Running() {
+		all = append(all, control.Running{
+			Generation: r.Generation, Request: r.ID, State: r.State.String(), Worker: r.Worker, Thread: r.Thread,
+			Method: r.Method, Path: r.Path, Client: r.RemoteAddr, Age: r.Age.Seconds(), App: r.App.Seconds(),
+		})
+	}
 	slices.SortFunc(all, func(a, b control.Running) int {
 		return cmp.Or(-cmp.Compare(a.Age, b.Age), cmp.Compare(a.Request, b.Request))
 	})

@@ -57,7 +57,7 @@ func (g *generation) snapshot() Snapshot {
 	snapshot.Waiting = g.queue.Census(held)
 	for i := range snapshot.Workers {
 		w := &snapshot.Workers[i]
-		w.Busy, w.Served = held[w.Index], g.queue.Served(w.Index)
+		w.Busy, w.Served, w.Occupied = held[w.Index], g.queue.Served(w.Index), g.queue.BusyTime(w.Index)
 	}
 	snapshot.InFlight, snapshot.Places, snapshot.Threads = g.queue.InFlight(), g.places, g.launcher.settings.Threads
 	return snapshot

@@ -28,6 +28,8 @@ type WorkerStatus struct {
 	Started time.Time
 	Busy    int    // requests that it holds
 	Served  uint64 // requests that it has done
+	// Occupied is how long its threads have been occupied by requests since its start, added up (link.Queue.BusyTime).
+	Occupied time.Duration
 }
 
 // Ready counts the workers that claim requests.

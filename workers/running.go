@@ -1,0 +1,31 @@
+package workers
+
+import (
+	"slices"
+
+	"penknife/workers/link"
+)
+
+// Running is a request in flight.
+type Running struct {
+	Generation uint64
+	link.Running
+}
+
+// Running lists the requests in flight, in no order, also those of replaced generations. It looks at every place of the
+// queue: it is for people who look, not for what happens often. It does not block.
+func (m *Manager) Running() []Running {
+	m.mu.Lock()
+	all := slices.Clone(m.replaced)
+	m.mu.Unlock()
+	if g := m.current.Load(); g != nil {
+		all = append(all, g)
+	}
+	var list []Running
+	for _, g := range all {
+		for _, r := range g.queue.Running() {
+			list = append(list, Running{Generation: g.number, Running: r})
+		}
+	}
+	return list
+}
