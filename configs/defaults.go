@@ -32,6 +32,7 @@ func Default() Config {
 				Algorithm: ScalingBusyness, BusyLow: 25, BusyHigh: 50, QueueTarget: 100 * time.Millisecond,
 				DownAfter: 30 * time.Second,
 			},
+			Reload:         ReloadGeneration,
 			Threads:        1,
 			Queue:          1024,
 			QueueTimeout:   30 * time.Second,

@@ -7,6 +7,7 @@ type Workers struct {
 	Processes      Processes     `yaml:"processes"`
 	MaxProcesses   int           `yaml:"max_processes"` // of a fixed number, by hand; see MostProcesses
 	Scaling        Scaling       `yaml:"scaling"`
+	Reload         string        `yaml:"reload"` // generation or rolling
 	Threads        int           `yaml:"threads"`
 	Queue          int           `yaml:"queue"`           // requests in flight or waiting, over all workers: 503 above
 	QueueTimeout   time.Duration `yaml:"queue_timeout"`   // waiting for a worker: 503; 0 is none
@@ -25,8 +26,18 @@ type Workers struct {
 	MaxUnavailable    int           `yaml:"max_unavailable"` // workers that are replaced at a time
 }
 
+// How a reload replaces the workers.
+const (
+	ReloadGeneration = "generation"
+	ReloadRolling    = "rolling"
+)
+
 // workerDocs says what reflection cannot know about the keys of this file.
 var workerDocs = map[string]keyDoc{
+	"workers.reload": {flag: "reload", choices: []string{ReloadGeneration, ReloadRolling},
+		doc: "How a reload replaces the workers: `generation` starts all new ones beside the old ones and then switches, " +
+			"`rolling` replaces `workers.max_unavailable` at a time, where memory is short; meanwhile old and new code serve. " +
+			"See [reload.md](reload.md#rolling)."},
 	"workers.threads": {flag: "threads", min: 1, max: 1024,
 		doc: "Threads in each process. More than 1 needs an application that is thread-safe."},
 	"workers.queue": {flag: "queue", min: 1, max: 1 << 16,

@@ -14,6 +14,7 @@ type Status struct {
 	Listeners   []Listener   `json:"listeners"`
 	Connections int64        `json:"connections"` // of clients, open
 	Current     Generation   `json:"current"`
+	Joining     *Generation  `json:"joining,omitempty"`  // in a rolling reload, the one that takes over
 	Draining    []Generation `json:"draining,omitempty"` // replaced ones that finish what they hold, oldest first
 	Reloads     Reloads      `json:"reloads"`
 	Daemons     []Daemon     `json:"daemons,omitempty"`

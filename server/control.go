@@ -116,6 +116,10 @@ func (s *Server) statusOf(snapshot workers.Snapshot, now time.Time) control.Stat
 		Connections: s.connections.Load(), Current: s.generationStatus(snapshot, memory, now), Reloads: s.reloads.past(),
 	}
 	status.Daemons, status.Jobs = sidecarStatus(s.sidecars, now)
+	if snapshot.Joining != nil {
+		joining := s.generationStatus(*snapshot.Joining, memory, now)
+		status.Joining = &joining
+	}
 	for _, replaced := range snapshot.Draining {
 		status.Draining = append(status.Draining, s.generationStatus(replaced, memory, now))
 	}

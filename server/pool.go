@@ -33,9 +33,9 @@ func (s *Server) pool() metrics.Pool {
 			Index: w.Index, State: w.State.String(), RSS: memory[w.PID].resident, Anonymous: memory[w.PID].anonymous,
 		})
 	}
-	for _, replaced := range snapshot.Draining {
-		add(replaced)
-		for _, w := range replaced.Workers { // its indexes are those of the present generation too: no memory
+	for _, other := range snapshot.Others() {
+		add(other)
+		for _, w := range other.Workers { // its indexes are those of the present generation too: no memory
 			p.Workers = append(p.Workers, metrics.PoolWorker{Index: w.Index, State: w.State.String()})
 		}
 	}
@@ -44,7 +44,7 @@ func (s *Server) pool() metrics.Pool {
 
 // generations lists the present generation and those that it has replaced.
 func generations(snapshot workers.Snapshot) []workers.Snapshot {
-	return append([]workers.Snapshot{snapshot}, snapshot.Draining...)
+	return append([]workers.Snapshot{snapshot}, snapshot.Others()...)
 }
 
 // pidsOf lists this process, and the zygotes and workers of all generations.

@@ -39,12 +39,12 @@ func (w *workersEngine) Reload(ctx context.Context, loaded *configs.Loaded) erro
 	return startFailure(loaded, w.Manager.Reload(ctx, workersConfig(loaded.Config, w.cpus)))
 }
 
-// InFlight counts requests that wait or run, also in generations that were replaced.
+// InFlight counts requests that wait or run, in all generations.
 func (w *workersEngine) InFlight() int {
 	s := w.Snapshot()
 	n := s.InFlight
-	for _, replaced := range s.Draining {
-		n += replaced.InFlight
+	for _, other := range s.Others() {
+		n += other.InFlight
 	}
 	return n
 }

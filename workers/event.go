@@ -70,6 +70,11 @@ type (
 		order  ScaleOrder
 		answer chan<- scaleAnswer
 	}
+	// roll: a rolling reload lets the generation have quota workers, or (over) as many as are wanted.
+	roll struct {
+		quota int
+		over  bool
+	}
 	// stop: let the workers finish what they hold until the deadline, then kill.
 	stop struct{ deadline time.Time }
 )
@@ -86,6 +91,7 @@ func (workerExited) isEvent()  {}
 func (overdue) isEvent()       {}
 func (hostile) isEvent()       {}
 func (scale) isEvent()         {}
+func (roll) isEvent()          {}
 func (stop) isEvent()          {}
 
 // mailbox carries events to the supervisor. It has no limit, so that nobody who puts one in ever waits: the number of

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"penknife/configs"
@@ -16,9 +17,11 @@ import (
 // CGI name and lengths, and adds what it knows of the connection.
 const headRoom = 16 << 10
 
-// generation is a zygote, its workers and their queue. What it is made of never changes; a reload makes another.
+// generation is a zygote, its workers and their queue. What it is made of never changes; a reload makes another, which
+// in a rolling one is its successor for a while.
 type generation struct {
 	number     uint64
+	successor  atomic.Pointer[generation] // in a rolling reload, who serves beside this one
 	queue      *link.Queue
 	supervisor *supervisor
 	launcher   *zygoteLauncher

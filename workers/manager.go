@@ -84,6 +84,15 @@ func (m *Manager) Start(ctx context.Context) error {
 
 // startGeneration starts one that shall replace old, which may be nil.
 func (m *Manager) startGeneration(ctx context.Context, old *generation, c Config) (*generation, error) {
+	g, err := m.newGeneration(old, c)
+	if err != nil {
+		return nil, err
+	}
+	return g, g.start(ctx)
+}
+
+// newGeneration makes one that shall replace old, which may be nil.
+func (m *Manager) newGeneration(old *generation, c Config) (*generation, error) {
 	m.last++
 	g, err := newGeneration(m.last, c, m.deps, m.host)
 	if err != nil {
@@ -94,7 +103,7 @@ func (m *Manager) startGeneration(ctx context.Context, old *generation, c Config
 	if byHand {
 		g.supervisor.mode = ScaleHand
 	}
-	return g, g.start(ctx)
+	return g, nil
 }
 
 // engineName is what Trace.Engine says of requests that came to the workers, answered or not.
@@ -108,7 +117,7 @@ func (m *Manager) Serve(req *gateway.Request) (*gateway.Response, error) {
 	if g == nil {
 		return nil, gateway.Errorf(gateway.KindUnavailable, "no worker is running")
 	}
-	if v := g.supervisor.view.Load(); v.loops() {
+	if v := g.supervisor.view.Load(); v.loops() && g.successor.Load() == nil {
 		return nil, crashLoop(v.snapshot.RetryAt)
 	}
 	body, err := m.spooler.receive(req)
@@ -132,6 +141,7 @@ func (m *Manager) submit(req *gateway.Request, body *spool) (*gateway.Response, 
 			}
 			return nil, gateway.Errorf(gateway.KindUnavailable, "the server is stopping")
 		}
+		g = g.choose()
 		response, err := g.queue.Serve(req, whole)
 		if !errors.Is(err, link.ErrClosed) {
 			return response, err
@@ -148,10 +158,11 @@ func crashLoop(retryAt time.Time) *gateway.Error {
 
 // Ready counts the workers that claim requests. It costs two loads: a health check may ask often.
 func (m *Manager) Ready() int {
-	if g := m.current.Load(); g != nil {
-		return g.supervisor.view.Load().ready
+	n := 0
+	for g := m.current.Load(); g != nil; g = g.successor.Load() {
+		n += g.supervisor.view.Load().ready
 	}
-	return 0
+	return n
 }
 
 // Snapshot describes the workers. It does not block.
@@ -162,6 +173,10 @@ func (m *Manager) Snapshot() Snapshot {
 	var snapshot Snapshot
 	if g := m.current.Load(); g != nil {
 		snapshot = g.snapshot()
+		if next := g.successor.Load(); next != nil {
+			joining := next.snapshot()
+			snapshot.Joining = &joining
+		}
 	}
 	for _, g := range replaced {
 		snapshot.Draining = append(snapshot.Draining, g.snapshot())

@@ -41,6 +41,8 @@ func (s *supervisor) handle(e event, now time.Time) {
 		s.onHostile(e, now)
 	case scale:
 		s.onScale(e, now)
+	case roll:
+		s.onRoll(e, now)
 	case stop:
 		s.onStop(e, now)
 	}
@@ -148,7 +150,7 @@ func (s *supervisor) onWorkerReady(e workerReady, now time.Time) {
 	s.limit(w)
 	s.counters.WorkerStarted(now.Sub(w.started))
 	s.log.Info("worker ready", "worker", w.index, "pid", w.pid, "took", now.Sub(w.started))
-	if s.phase == phaseStarting && s.count(Ready) == s.wanted {
+	if s.phase == phaseStarting && s.count(Ready) == s.target() {
 		s.phase = phaseRunning
 		s.started <- nil
 	}
@@ -187,7 +189,9 @@ func (s *supervisor) onWorkerExited(w *worker, e exit, now time.Time) {
 	if s.crash.looping() {
 		s.log.Error("workers keep dying at once", "rounds", s.crash.rounds, "next", s.crash.next.Sub(now))
 	}
-	s.failStart(startProblem(w, e))
+	if w.ready.IsZero() || s.phase == phaseStarting {
+		s.failStart(startProblem(w, e))
+	}
 }
 
 // startProblem is the reason why a worker died before it was ever ready.

@@ -153,7 +153,7 @@ func (s *supervisor) replaceable(now time.Time) int {
 	if s.crash.looping() {
 		return 0
 	}
-	return max(0, min(s.recycling.atOnce-counted, s.wanted-leaving))
+	return max(0, min(s.recycling.atOnce-counted, s.target()-leaving))
 }
 
 // checkLeaving gives a worker that goes in peace and that holds nothing any more a time limit for its exit: an application may have

@@ -4,10 +4,12 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"penknife/configs"
 )
 
 // Reload starts a generation with new code and a new configuration, blocks until all its workers are ready, and lets
-// it serve from then on. The one before finishes what it holds, waiting requests included, in the background, for at
+// it serve from then on; with c.Workers.Reload rolling it serves beside the present one from its first worker on. The one before finishes what it holds, waiting requests included, in the background, for at
 // most the new Workers.GracePeriod. If the new generation does not get ready, or ctx ends before, it is gone when
 // Reload returns, and the present one has never noticed; the errors are those of Start.
 //
@@ -15,15 +17,29 @@ import (
 // has succeeded, nor at the same time as another Reload or Shutdown.
 func (m *Manager) Reload(ctx context.Context, c Config) error {
 	begin, number := time.Now(), m.byHand.Load()
-	g, err := m.startGeneration(ctx, m.current.Load(), c)
+	old := m.current.Load()
+	replace := m.replace
+	if c.Workers.Reload == configs.ReloadRolling {
+		replace = m.roll
+	}
+	g, err := replace(ctx, old, c)
 	if err != nil {
 		return err
 	}
-	old := m.current.Swap(g)
 	m.settle(ctx, g, number)
 	m.deps.Log.Info("generation serves", "generation", g.number, "took", time.Since(begin))
 	m.retire(old, c.Workers.GracePeriod)
 	return nil
+}
+
+// replace starts a whole generation, and lets it serve instead of old when it is ready.
+func (m *Manager) replace(ctx context.Context, old *generation, c Config) (*generation, error) {
+	g, err := m.startGeneration(ctx, old, c)
+	if err != nil {
+		return nil, err
+	}
+	m.current.Store(g)
+	return g, nil
 }
 
 // retire ends a generation that was replaced.

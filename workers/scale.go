@@ -44,12 +44,11 @@ const (
 	ScaledForLoad                           // the busy part was above its threshold
 	ScaledForWait                           // requests waited longer than the target
 	ScaledForCalm                           // one worker fewer would have been enough for a while
-	ScaledForReload                         // a rolling reload moves workers to another generation
 )
 
 var scaleReasonNames = [...]string{
 	ScaledByHand: "hand", ScaledForBacklog: "backlog", ScaledForLoad: "busyness", ScaledForWait: "queue_time",
-	ScaledForCalm: "calm", ScaledForReload: "reload",
+	ScaledForCalm: "calm",
 }
 
 // String is the name used in logs and as a metric label.
@@ -147,8 +146,7 @@ func (s *supervisor) scaled() Scaling {
 	return Scaling{Wanted: s.wanted, Least: s.bounds.least, Most: s.bounds.most, Mode: s.mode}
 }
 
-// resize changes how many workers are wanted. replace orders those that are missing, shed lets go of the others; workers
-// that are not ready yet need no time for that.
+// resize changes how many workers are wanted. replace orders those that are missing, giveUp and shed let go of the others.
 func (s *supervisor) resize(to int, reason ScaleReason, now time.Time) {
 	if to == s.wanted {
 		return
@@ -160,7 +158,12 @@ func (s *supervisor) resize(to int, reason ScaleReason, now time.Time) {
 	s.log.Info("the number of workers changes", "from", s.wanted, "to", to, "reason", reason.String())
 	s.counters.Scaled(direction, reason.String())
 	s.wanted, s.dirty = to, true
-	surplus := s.count(Starting) + s.count(Ready) - s.wanted - s.extra
+	s.giveUp(now)
+}
+
+// giveUp ends workers that are not ready yet and too many.
+func (s *supervisor) giveUp(now time.Time) {
+	surplus := s.count(Starting) + s.count(Ready) - s.target() - s.extra
 	for _, w := range slices.Backward(slices.Clone(s.workers)) { // the newest first
 		if surplus > 0 && w.state == Starting {
 			s.kill(w, RetireScaleDown, now)
@@ -172,7 +175,7 @@ func (s *supervisor) resize(to int, reason ScaleReason, now time.Time) {
 // shed lets the workers leave that are more than wanted: those that have reached a limit and whose successors are ready,
 // else the idlest, and among those the newest. They finish what they hold.
 func (s *supervisor) shed(now time.Time) {
-	for s.phase == phaseRunning && s.count(Ready) > s.wanted {
+	for s.phase == phaseRunning && s.count(Ready) > s.target() {
 		w, reason := s.leaver()
 		s.drain(w, reason, time.Time{}) // the time limit is that of its requests
 		w.left, w.check = now, now.Add(leavingCheck)

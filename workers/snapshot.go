@@ -16,6 +16,7 @@ type Snapshot struct {
 	Workers    []WorkerStatus
 	Scaling    Scaling
 	Retired    map[RetireReason]int // how many had to leave, by reason
+	Joining    *Snapshot            // in a rolling reload, the generation that takes over
 	Draining   []Snapshot           // generations that were replaced and finish what they hold, oldest first
 }
 
@@ -30,6 +31,15 @@ type WorkerStatus struct {
 	Served  uint64 // requests that it has done
 	// Occupied is how long its threads have been occupied by requests since its start, added up (link.Queue.BusyTime).
 	Occupied time.Duration
+}
+
+// Others gives the generations beside the present one: the one that takes over in a rolling reload, then those that were
+// replaced.
+func (s Snapshot) Others() []Snapshot {
+	if s.Joining == nil {
+		return s.Draining
+	}
+	return append([]Snapshot{*s.Joining}, s.Draining...)
 }
 
 // Ready counts the workers that claim requests.

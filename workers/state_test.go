@@ -45,7 +45,7 @@ func TestNames(t *testing.T) {
 	walk("StartKind", int(StartSystem), func(v int) string { return StartKind(v).String() })
 	walk("ExitCause", int(ExitUnknown), func(v int) string { return ExitCause(v).String() }) // the last is "unknown"
 	walk("ScaleMode", int(ScaleQueue), func(v int) string { return ScaleMode(v).String() })
-	walk("ScaleReason", int(ScaledForReload), func(v int) string { return ScaleReason(v).String() })
+	walk("ScaleReason", int(ScaledForCalm), func(v int) string { return ScaleReason(v).String() })
 	if RetireReason(0).String() != "" {
 		t.Error("no reason has a name")
 	}

@@ -50,10 +50,13 @@ type supervisor struct {
 	crash   backoff
 	zygote  zygoteRecord
 	retired map[RetireReason]int
-	extra   int    // workers beyond wanted that are to be there now: successors of those that have reached a limit
-	rolling bool   // a rolling reload decides how many are wanted
-	served  uint64 // requests that workers had done which are gone
-	held    []int  // by worker index; only read uses it
+	extra   int  // workers beyond wanted that are to be there now: successors of those that have reached a limit
+	rolling bool // a rolling reload is under way: there may be quota workers
+	quota   int
+	joining bool        // the generation is the new one of it
+	failure *StartError // why a worker did not get ready while joining
+	served  uint64      // requests that workers had done which are gone
+	held    []int       // by worker index; only read uses it
 	stopAt  time.Time
 	wake    time.Time // when to look again although nothing happens; zero: never
 	dirty   bool      // view is out of date
@@ -121,7 +124,7 @@ func (s *supervisor) replace(now time.Time) {
 	if !s.zygote.usable() {
 		return
 	}
-	for missing := s.wanted + s.extra - s.count(Starting) - s.count(Ready); missing > 0; missing-- {
+	for missing := s.target() + s.extra - s.count(Starting) - s.count(Ready); missing > 0; missing-- {
 		if s.crash.looping() && (s.count(Starting) > 0 || !s.due(s.crash.next, now)) {
 			return
 		}
@@ -197,8 +200,11 @@ func (s *supervisor) forget(w *worker) {
 	s.dirty = true
 }
 
-// failStart gives the first start up; later failures are not final.
+// failStart gives the first start up; later failures are not final, except for who rules a rolling reload.
 func (s *supervisor) failStart(err *StartError) {
+	if s.joining && s.phase == phaseRunning && s.failure == nil {
+		s.failure, s.dirty = err, true
+	}
 	if s.phase != phaseStarting {
 		return
 	}

@@ -9,6 +9,7 @@ import (
 type view struct {
 	snapshot Snapshot
 	ready    int
+	failure  *StartError   // why a worker of the new generation of a rolling reload did not get ready
 	outdated chan struct{} // closed when there is a newer one
 }
 
@@ -32,7 +33,7 @@ func (s *supervisor) publish() {
 			Index: w.index, PID: w.pid, State: w.state, Reason: w.reason, Started: w.started,
 		})
 	}
-	v.ready = v.snapshot.Ready()
+	v.ready, v.failure = v.snapshot.Ready(), s.failure
 	close(s.view.Swap(v).outdated)
 	s.refuse(v)
 }

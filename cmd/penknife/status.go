@@ -32,6 +32,10 @@ func printStatus(out io.Writer, s control.Status) error {
 		line("retired", "%s", retired(s.Current.Retired))
 	}
 	appendGeneration(&b, s.Current)
+	if s.Joining != nil {
+		fmt.Fprintf(&b, "\ngeneration %d takes over, worker by worker, and has %d requests\n", s.Joining.Number, s.Joining.InFlight)
+		appendGeneration(&b, *s.Joining)
+	}
 	for _, replaced := range s.Draining {
 		fmt.Fprintf(&b, "\ngeneration %d was replaced and finishes %d requests\n", replaced.Number, replaced.InFlight)
 		appendGeneration(&b, replaced)
