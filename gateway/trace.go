@@ -15,4 +15,6 @@ type Trace struct {
 	Engine string
 	// Cache is what the response cache did, a constant text as in RFC 9211: "hit", "miss", ...; empty without one.
 	Cache string
+	// TraceID is the W3C trace id of a request that is traced, in hexadecimal; empty otherwise.
+	TraceID string
 }

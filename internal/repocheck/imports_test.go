@@ -11,10 +11,10 @@ import (
 const module = "penknife/"
 
 // bottom is the row that everyone may import and whose packages never import each other.
-var bottom = []string{"gateway", "uwsgiproto", "configs", "metrics", "python", "sockets", "control", "httpdate", "incidents", "requestids"}
+var bottom = []string{"gateway", "uwsgiproto", "configs", "metrics", "python", "sockets", "control", "httpdate", "incidents", "requestids", "logsinks"}
 
 // middle is the row of front ends and engines: each imports the bottom row and what is inside itself.
-var middle = []string{"httpfront", "uwsgifront", "workers", "static", "cache", "admin", "appcalls", "sidecars"}
+var middle = []string{"httpfront", "uwsgifront", "workers", "static", "cache", "admin", "appcalls", "sidecars", "accesslog"}
 
 // testOnly may be imported by tests alone.
 var testOnly = []string{"internal/testkit", "internal/repocheck", "internal/e2e"}

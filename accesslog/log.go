@@ -1,0 +1,81 @@
+package accesslog
+
+import (
+	"penknife/gateway"
+	"penknife/logsinks"
+)
+
+// Log is one access log. Add may be called from any goroutine.
+type Log struct {
+	out     *logsinks.Writer
+	format  *Format
+	wrapper Wrapper
+	entry   entry // guarded by the Writer's lock
+}
+
+// Wrapper is what a record needs around it.
+type Wrapper uint8
+
+// The wrappers.
+const (
+	WrapLine    Wrapper = iota + 1 // a line break
+	WrapNothing                    // the target takes each record by itself
+	WrapJournal                    // the fields of a journal entry
+)
+
+var wrapperNames = [...]string{WrapLine: "line", WrapNothing: "nothing", WrapJournal: "journal"}
+
+// String is the name used in errors.
+func (w Wrapper) String() string {
+	if int(w) < len(wrapperNames) && wrapperNames[w] != "" {
+		return wrapperNames[w]
+	}
+	return "unknown"
+}
+
+// New makes a log of a format that writes to out.
+func New(format *Format, out *logsinks.Writer, wrapper Wrapper) *Log {
+	l := &Log{out: out, format: format, wrapper: wrapper}
+	l.entry.limit = format.limit
+	l.entry.values = make([][]byte, len(format.vars))
+	return l
+}
+
+// Add writes the record of a request that is over. It does not block: when the output does not take what is written,
+// the record is dropped and counted by the Writer.
+func (l *Log) Add(r *gateway.Request, outcome gateway.Outcome) {
+	dst, ok := l.out.Begin()
+	if !ok {
+		return
+	}
+	e := &l.entry
+	e.begin(r, outcome)
+	if l.format.scans {
+		e.scan(l.format.vars)
+	}
+	if l.wrapper == WrapJournal {
+		dst = append(dst, "MESSAGE="...)
+	}
+	for _, piece := range l.format.pieces {
+		dst = piece(dst, e)
+	}
+	switch l.wrapper {
+	case WrapLine:
+		dst = append(dst, '\n')
+	case WrapJournal:
+		dst = append(dst, '\n')
+		if len(r.RequestID) > 0 {
+			dst = logsinks.AppendJournalField(dst, "REQUEST_ID", r.RequestID)
+		}
+	}
+	e.r, e.Outcome = nil, gateway.Outcome{}
+	l.out.End(dst, severityOf(outcome), e.end)
+}
+
+// severityOf makes the answers that are somebody's fault here stand out in a journal.
+func severityOf(outcome gateway.Outcome) logsinks.Severity {
+	if outcome.Status >= 500 {
+		return logsinks.SeverityWarning
+	}
+	return logsinks.SeverityInfo
+}
