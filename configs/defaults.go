@@ -46,7 +46,14 @@ func Default() Config {
 			MaxUnavailable:    1,
 		},
 		AppCache: AppCache{Size: 64 << 20, MaxValue: 8 << 20, Channels: 256},
-		Log:      Log{Level: "info", Format: "text", Access: "off", RequestIDHeader: "X-Request-ID"},
+		Log: Log{
+			Level: "info", Format: "text", Output: "stderr", FileMode: 0o640, Buffer: 4 << 20,
+			Access: "off", AccessOutput: "stdout", AccessValue: 4 << 10, AccessDelay: time.Second,
+			RequestIDHeader: "X-Request-ID",
+			SyslogAddress:   "unix:/dev/log", SyslogFacility: "daemon", SyslogFormat: "auto", SyslogTag: "penknife",
+			JournalSocket: "/run/systemd/journal/socket",
+			AppRate:       2000, AppBurst: 10000, AppLine: 8 << 10, AppFormat: "wrap",
+		},
 	}
 }
 

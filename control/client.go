@@ -88,6 +88,11 @@ func (c *Client) Scale(ctx context.Context, order ScaleOrder) (Scaled, error) {
 	return scaled, err
 }
 
+// ReopenLogs asks that logs which are files go to new ones, and blocks until they do.
+func (c *Client) ReopenLogs(ctx context.Context) error {
+	return c.call(ctx, http.MethodPost, "/reopen-logs", nil, &struct{}{})
+}
+
 // Stop asks penknife to end, fast without waiting for requests, and blocks until its process is gone. When the
 // process cannot be seen from here, in another pid namespace, it blocks until nobody answers any more.
 func (c *Client) Stop(ctx context.Context, fast bool) error {

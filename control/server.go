@@ -27,6 +27,8 @@ type Deps struct {
 	Reload func(ctx context.Context) Reloaded
 	// Scale blocks until the workers are there, or until ctx ends; what was ordered then stays so.
 	Scale func(ctx context.Context, order ScaleOrder) Scaled
+	// ReopenLogs blocks until logs that are files go to new ones, or ctx ends.
+	ReopenLogs func(ctx context.Context) error
 	// Stop begins the end of the server and returns at once; fast waits for no request.
 	Stop func(fast bool)
 	Log  *slog.Logger
@@ -57,6 +59,13 @@ func New(deps Deps) *Server {
 			return
 		}
 		answer(w, http.StatusOK, deps.Scale(r.Context(), order))
+	})
+	mux.HandleFunc("POST /reopen-logs", func(w http.ResponseWriter, r *http.Request) {
+		if err := deps.ReopenLogs(r.Context()); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		answer(w, http.StatusOK, struct{}{})
 	})
 	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, r *http.Request) {
 		deps.Stop(r.URL.Query().Get("fast") == "true")

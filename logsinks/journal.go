@@ -105,8 +105,21 @@ func (j *journal) sendFile() error {
 	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
 		return fmt.Errorf("journal entry: %w", err)
 	}
-	_, _, err = j.conn.WriteMsgUnix(nil, unix.UnixRights(fd), nil)
-	return err
+	return j.sendRights(unix.UnixRights(fd))
+}
+
+// sendRights sends descriptors without a byte. WriteMsgUnix refuses to do that on a socket that is connected.
+func (j *journal) sendRights(rights []byte) error {
+	raw, err := j.conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var problem error
+	err = raw.Write(func(fd uintptr) bool {
+		problem = unix.Sendmsg(int(fd), nil, rights, nil, 0)
+		return !errors.Is(problem, unix.EAGAIN)
+	})
+	return errors.Join(err, problem)
 }
 
 func dialUnixgram(path string) (*net.UnixConn, error) {

@@ -32,7 +32,8 @@ type Syslog struct {
 	Address  string // "unix:PATH", "udp:HOST:PORT", "tcp:HOST:PORT"
 	Facility string // one of Facilities
 	Tag      string // the program's name
-	Old      bool   // RFC 3164 instead of RFC 5424
+	// Format is "rfc3164", "rfc5424", or "auto": the former for unix sockets, where every daemon reads it.
+	Format string
 }
 
 // Open makes a Target. It connects with the first message, so that the order of starting does not matter. The error is
@@ -45,7 +46,8 @@ func (s Syslog) Open() (Target, error) {
 	for number, name := range facilities {
 		if name == s.Facility {
 			host, _ := os.Hostname() // without one RFC 5424 wants "-"
-			return &syslog{spec: s, network: network, address: address, facility: number, host: host}, nil
+			old := s.Format == "rfc3164" || s.Format == "auto" && network == "unixgram"
+			return &syslog{spec: s, old: old, network: network, address: address, facility: number, host: host}, nil
 		}
 	}
 	return nil, fmt.Errorf("%q is no syslog facility", s.Facility)
@@ -73,6 +75,7 @@ type syslog struct {
 	network, address string
 	facility         int
 	host             string
+	old              bool // RFC 3164
 
 	conn    net.Conn
 	buffer  []byte
@@ -150,7 +153,7 @@ func (s *syslog) appendMessage(dst []byte, m message) []byte {
 	dst = append(dst, '<')
 	dst = strconv.AppendInt(dst, int64(s.facility*8)+int64(m.severity), 10)
 	dst = append(dst, '>')
-	if s.spec.Old {
+	if s.old {
 		dst = m.at.Local().AppendFormat(dst, "Jan _2 15:04:05 ")
 		if s.network != "unixgram" { // local daemons know the host
 			dst = append(append(dst, orDash(s.host)...), ' ')

@@ -17,6 +17,7 @@ type Set struct {
 	Reloads  *Reloads
 	Static   *Static
 	AppCalls *AppCalls
+	Logs     *Logs
 
 	Sidecars *Sidecars
 	registry *prometheus.Registry
@@ -49,6 +50,7 @@ func New(version string, names Names) *Set {
 		Static:   newStatic(registry, named(names.Static)),
 		AppCalls: newAppCalls(registry, named(names.Calls), named(names.CallStatuses)),
 		Sidecars: newSidecars(registry),
+		Logs:     newLogs(registry),
 		registry: registry,
 	}
 }

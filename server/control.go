@@ -21,8 +21,9 @@ var errControlDir = errors.New("belongs to somebody else, or others may write th
 func (s *Server) newControl() *control.Server {
 	return control.New(control.Deps{
 		Status: s.status, Report: s.report,
-		Reload: func(ctx context.Context) control.Reloaded { return s.reloads.ask().wait(ctx) },
-		Scale:  s.scale,
+		Reload:     func(ctx context.Context) control.Reloaded { return s.reloads.ask().wait(ctx) },
+		Scale:      s.scale,
+		ReopenLogs: s.logs.reopen,
 		Stop: func(fast bool) {
 			asked := actionDrain
 			if fast {

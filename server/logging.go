@@ -1,11 +1,13 @@
 package server
 
 import (
+	"context"
 	"io"
 	"log/slog"
 
 	"penknife/configs"
 	"penknife/incidents"
+	"penknife/logsinks"
 )
 
 var logLevels = map[string]slog.Level{
@@ -15,12 +17,51 @@ var logLevels = map[string]slog.Level{
 // rememberedErrors is how many different errors the status page can show.
 const rememberedErrors = 50
 
-// newLogger makes the logger of the whole process. One record is one write. Errors are remembered in errors.
-func newLogger(cfg configs.Log, out io.Writer, errors *incidents.Ring) *slog.Logger {
-	options := &slog.HandlerOptions{Level: logLevels[cfg.Level]}
-	var handler slog.Handler = lineByLine{slog.NewTextHandler(out, options)}
-	if cfg.Format == "json" {
-		handler = slog.NewJSONHandler(out, options)
+// newLogger makes the logger of the whole process. One record is one message to out. Errors are remembered in errors.
+func newLogger(cfg configs.Log, level slog.Leveler, out *logsinks.Writer, errors *incidents.Ring) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	var handler slog.Handler
+	switch {
+	case logsToJournal(cfg.Output, cfg.File):
+		handler = logsinks.NewJournalHandler(out, level)
+	case cfg.Format == "json":
+		handler = logsinks.NewHandler(out, func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, options) })
+	default:
+		handler = lineByLine{logsinks.NewHandler(out, func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, options) })}
+	}
+	if cfg.AppFormat == "raw" {
+		handler = rawOutput{handler, out}
 	}
 	return slog.New(limitFailures(errors.Watch(handler)))
+}
+
+// rawOutput is a slog.Handler that writes a line of the application's output as it came, and not as a message with the
+// line in it. What penknife says about the application, tracebacks that it raised included, stays a message.
+type rawOutput struct {
+	slog.Handler
+	out *logsinks.Writer
+}
+
+// Handle implements slog.Handler.
+func (h rawOutput) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message != "output" && (r.Message != "app" || r.Level >= slog.LevelError) {
+		return h.Handler.Handle(ctx, r)
+	}
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "line" || a.Key == linesKey {
+			h.out.Append([]byte(a.Value.String()+"\n"), logsinks.SeverityOf(r.Level), r.Time)
+		}
+		return true
+	})
+	return nil
+}
+
+// WithAttrs implements slog.Handler.
+func (h rawOutput) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return rawOutput{h.Handler.WithAttrs(attrs), h.out}
+}
+
+// WithGroup implements slog.Handler.
+func (h rawOutput) WithGroup(name string) slog.Handler {
+	return rawOutput{h.Handler.WithGroup(name), h.out}
 }

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"penknife/configs"
-	"penknife/incidents"
 )
 
 func TestTextsOfSeveralLines(t *testing.T) {
@@ -21,10 +20,11 @@ func TestTextsOfSeveralLines(t *testing.T) {
 			"\n" + `{"level":"WARN","msg":"one","text":"line"}` + "\n" + `{"level":"INFO","msg":"none","a":"b\nc"}` + "\n",
 	} {
 		var out bytes.Buffer
-		log := newLogger(configs.Log{Level: "info", Format: format}, &out, incidents.NewRing(1))
+		log, flush := testLogger(t, configs.Log{Level: "info", Format: format}, &out)
 		log.With("worker", 1).Error("app", "request", 7, "text", "Traceback (most recent call last):\n  File \"a.py\", line 1\n\nKeyError\n")
 		log.Warn("one", "text", "line")
 		log.Info("none", "a", "b\nc")
+		flush()
 		if got := clock.ReplaceAllString(out.String(), ""); got != want {
 			t.Errorf("%s:\n%s\nwant\n%s", format, got, want)
 		}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"penknife/accesslog"
 	"penknife/appcalls"
 	"penknife/gateway"
 	"penknife/metrics"
@@ -13,7 +14,7 @@ type observer struct {
 	requests *metrics.Requests
 	loads    *loads
 	history  *history
-	access   *accessLog // nil when there is none
+	access   *accesslog.Log // nil when there is none
 }
 
 var _ gateway.Observer = (*observer)(nil)
@@ -33,7 +34,7 @@ func (o *observer) RequestDone(r *gateway.Request, outcome gateway.Outcome) {
 	}
 	o.history.requested()
 	if o.access != nil {
-		o.access.add(r, outcome)
+		o.access.Add(r, outcome)
 	}
 }
 

@@ -43,11 +43,15 @@ func (s *Server) loadAnew(ctx context.Context, read func() (*configs.Loaded, err
 		if loaded, err = read(); err != nil {
 			return nil, err
 		}
+		if err = Check(loaded); err != nil {
+			return nil, err
+		}
 		loaded, restart = mergeReloaded(s.loaded, loaded)
 	}
 	if err := s.engine.Reload(ctx, loaded); err != nil {
 		return restart, err
 	}
+	s.logs.level.Set(logLevels[loaded.Config.Log.Level])
 	s.inForce.Store(loaded)
 	s.reloadSidecars(loaded)
 	return restart, nil
@@ -60,6 +64,7 @@ func mergeReloaded(start, fresh *configs.Loaded) (merged *configs.Loaded, restar
 	merged.Config.Workers = fresh.Config.Workers
 	merged.Config.Daemons, merged.Config.Cron = fresh.Config.Daemons, fresh.Config.Cron
 	merged.Config.Workers.CPUScheduling = start.Config.Workers.CPUScheduling // threads that run keep theirs
+	merged.Config.Log.Level = fresh.Config.Log.Level
 	return merged, configs.Changed(merged.Config, fresh.Config)
 }
 

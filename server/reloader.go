@@ -150,3 +150,11 @@ func (r *reloader) shutdown(context.Context) error {
 	}
 	return nil
 }
+
+// notify wakes whoever waits on a channel of capacity 1.
+func notify(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -56,6 +56,7 @@ type Server struct {
 	loaded    *configs.Loaded // of the start: what a reload cannot change is here
 	environ   []string
 	version   string
+	logs      *logs
 	log       *slog.Logger
 	incidents *incidents.Ring // the latest errors, for the status page
 	signals   <-chan os.Signal
@@ -91,7 +92,7 @@ type Server struct {
 }
 
 // newServer builds the parts; nothing runs and no socket is open yet.
-func newServer(options Options, parts parts) (*Server, error) {
+func newServer(options Options, parts parts) (made *Server, err error) {
 	cfg := options.Loaded.Config
 	s := &Server{
 		loaded: options.Loaded, environ: options.Environ, version: options.Version, signals: options.Signals, parts: parts,
@@ -101,7 +102,14 @@ func newServer(options Options, parts parts) (*Server, error) {
 		engineStarted: make(chan error, 1), failed: make(chan error, 1),
 		orders: make(chan action, 4),
 	}
-	s.log = newLogger(cfg.Log, options.Stderr, s.incidents)
+	if err := s.openLogs(options); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.closeLogs()
+		}
+	}()
 	calls, err := newAppCalls(cfg.AppCache, s.metrics.AppCalls, s.log)
 	if err != nil {
 		return nil, err
@@ -123,9 +131,7 @@ func newServer(options Options, parts parts) (*Server, error) {
 		return nil, err
 	}
 	s.observer = &observer{requests: s.metrics.Requests, loads: &s.loads, history: s.history}
-	if cfg.Log.Access == "combined" {
-		s.observer.access = newAccessLog(options.Stdout, s.log)
-	}
+	s.observer.access = s.logs.lines
 	s.admin = admin.New(admin.Deps{
 		Metrics: s.metrics.Handler(), Log: s.log, Ready: func() error { return s.gate.ready(engine) },
 	})
@@ -136,9 +142,6 @@ func newServer(options Options, parts parts) (*Server, error) {
 // stages lists the life of the server in the order of the start.
 func (s *Server) stages() stages {
 	var list []stage
-	if s.observer.access != nil {
-		list = append(list, stage{name: "access log", start: s.startAccessLog, stop: s.observer.access.shutdown, least: time.Second})
-	}
 	list = append(list, stage{name: "history", start: s.startHistory, stop: s.history.shutdown})
 	list = append(list, stage{name: "sockets", start: s.openSockets, stop: s.closeSockets})
 	if s.loaded.Config.Admin.Listen != "" {
@@ -153,6 +156,8 @@ func (s *Server) stages() stages {
 
 func (s *Server) run(ctx context.Context) error {
 	s.began = time.Now()
+	s.logs.start()
+	defer s.closeLogs()
 	s.log.Info("penknife starting", "version", s.version, "pid", os.Getpid(), "config", s.loaded.File)
 	stages := s.stages()
 	grace := time.Duration(0)
@@ -181,11 +186,6 @@ func (s *Server) frontDeps(protocol gateway.Front) frontDeps {
 func (s *Server) nextID() uint64 { return s.lastID.Add(1) }
 
 func nothing(context.Context) error { return nil }
-
-func (s *Server) startAccessLog(context.Context) error {
-	s.observer.access.start()
-	return nil
-}
 
 func (s *Server) startHistory(context.Context) error {
 	s.history.start()

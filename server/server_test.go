@@ -17,7 +17,6 @@ import (
 	"penknife/configs"
 	"penknife/control"
 	"penknife/gateway"
-	"penknife/incidents"
 )
 
 func receive(t *testing.T, c <-chan string) string {
@@ -43,6 +42,8 @@ func TestAnswers503UntilReady(t *testing.T) {
 		t.Errorf("livez: %d", status)
 	}
 	b.open()
+	b.signals <- syscall.SIGUSR1
+	eventually(t, "the logs are reopened", func() bool { return strings.Contains(b.stderr.String(), "logs reopened") })
 	close(b.engine.finish)
 	if got := receive(t, b.ask("/late")); got != "200" {
 		t.Errorf("after it is ready: %q", got)
@@ -168,7 +169,7 @@ func TestInterruptIsFast(t *testing.T) {
 
 func TestOtherSignalsDoNotStop(t *testing.T) {
 	b := newBench(t, nil).start().open()
-	others := []os.Signal{syscall.SIGUSR1, syscall.SIGUSR2}
+	others := []os.Signal{syscall.SIGUSR2}
 	for i, sig := range others {
 		b.signals <- sig
 		eventually(t, "it is logged", func() bool { return strings.Count(b.stderr.String(), "signal ignored") == i+1 })
@@ -345,9 +346,10 @@ func TestMetricNamesMatchTheirEnums(t *testing.T) {
 
 func TestLoggerObeysLevelAndFormat(t *testing.T) {
 	var out safeBuffer
-	log := newLogger(configs.Log{Level: "warn", Format: "json"}, &out, incidents.NewRing(1))
+	log, flush := testLogger(t, configs.Log{Level: "warn", Format: "json"}, &out)
 	log.Info("quiet")
 	log.Warn("loud")
+	flush()
 	if got := out.String(); !strings.HasPrefix(got, "{") || strings.Contains(got, "quiet") || !strings.Contains(got, "loud") {
 		t.Errorf("got %s", got)
 	}

@@ -17,6 +17,7 @@ const (
 	actionReload                   // new code and configuration
 	actionMore                     // one worker more
 	actionLess                     // one worker less
+	actionReopen                   // logs go to new files
 	actionUnable                   // something that this build cannot do
 )
 
@@ -25,7 +26,7 @@ const byControl = "control socket"
 
 var actionNames = [...]string{
 	actionNone: "none", actionDrain: "drain", actionFast: "fast", actionReload: "reload",
-	actionMore: "more", actionLess: "less", actionUnable: "unable",
+	actionMore: "more", actionLess: "less", actionReopen: "reopen", actionUnable: "unable",
 }
 
 // String gives the name used in logs.
@@ -49,7 +50,9 @@ func actionOf(s os.Signal) action {
 		return actionMore
 	case syscall.SIGTTOU:
 		return actionLess
-	case syscall.SIGUSR1, syscall.SIGUSR2:
+	case syscall.SIGUSR1:
+		return actionReopen
+	case syscall.SIGUSR2:
 		return actionUnable
 	}
 	return actionNone
@@ -97,6 +100,8 @@ func (s *Server) obey(asked action, by string) (stop bool) {
 		s.scaleBySignal(1)
 	case actionLess:
 		s.scaleBySignal(-1)
+	case actionReopen:
+		s.logs.reopenSoon()
 	case actionUnable:
 		s.log.Warn("signal ignored: this build does not know what to do for it", "signal", by)
 	}

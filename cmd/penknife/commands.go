@@ -66,6 +66,9 @@ func (p *program) checkCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := server.Check(loaded); err != nil {
+				return err
+			}
 			from := loaded.File
 			if from == "" {
 				from = "no file"

@@ -94,7 +94,7 @@ func (p *program) rootCommand() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(explainFlagError)
-	root.AddCommand(p.serveCommand(), p.statusCommand(), p.reloadCommand(), p.scaleCommand(), p.stopCommand(), p.checkCommand(),
+	root.AddCommand(p.serveCommand(), p.statusCommand(), p.reloadCommand(), p.scaleCommand(), p.reopenLogsCommand(), p.stopCommand(), p.checkCommand(),
 		p.explainCommand(), p.versionCommand())
 	return root
 }

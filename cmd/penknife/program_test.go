@@ -92,7 +92,9 @@ func TestFurtherFlags(t *testing.T) {
 		t.Fatalf("exit %d: %s", o.code, o.stderr)
 	}
 	c := o.served.Loaded.Config
-	if c.App.Preload || c.Log != (configs.Log{Level: "debug", Format: "json", Access: "combined"}) ||
+	want := configs.Default().Log
+	want.Level, want.Format, want.Access = "debug", "json", "combined"
+	if c.App.Preload || c.Log != want ||
 		c.Workers.RequestTimeout != 5*time.Second || c.Workers.GracePeriod != 7*time.Second || c.Limits.Body != 2<<30 {
 		t.Errorf("%+v", c)
 	}

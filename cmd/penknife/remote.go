@@ -102,6 +102,21 @@ func (p *program) reloadCommand() *cobra.Command {
 	return cmd
 }
 
+func (p *program) reopenLogsCommand() *cobra.Command {
+	var r remote
+	cmd := &cobra.Command{
+		Use:   "reopen-logs",
+		Short: "Let a running penknife begin new log files, as SIGUSR1 does, and wait until it has",
+		Long:  "Let a running penknife begin new log files, as SIGUSR1 does, and wait until it has: after a rotation." + remoteHelp,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return r.call(p, func(client *control.Client) error { return client.ReopenLogs(cmd.Context()) })
+		},
+	}
+	r.settings.addTo(cmd)
+	return cmd
+}
+
 func (p *program) stopCommand() *cobra.Command {
 	var r remote
 	var fast bool
