@@ -4,17 +4,18 @@ import "sync/atomic"
 
 // entry is an item in the local level. Everything but the counter is set before it is stored.
 type entry struct {
-	item Item
-	key  string
-	cost int64 // bytes
-	hits atomic.Uint64
+	item  Item
+	key   string
+	cost  int64  // bytes
+	epoch uint64 // of the Remote when it was stored; see Store.held
+	hits  atomic.Uint64
 }
 
 // entryCost is what an entry takes besides key, value, tags and view: itself, the node and the table cell of otter,
 // the admission sketch, and what the allocator rounds up. TestLimitHolds compares it with the heap.
-const entryCost = 296
+const entryCost = 304
 
-// fixedCost is what an empty store takes: the buffers of otter and its smallest tables.
+// fixedCost is what an empty store takes: the buffers of otter and its smallest tables, and the guard.
 const fixedCost = 64 << 10
 
 // tagCost is what a tag takes besides its text: the slice element and the places in the index.

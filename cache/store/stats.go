@@ -46,9 +46,12 @@ type Stats struct {
 	Bytes, Limit int64 // of the local level; Bytes counts everything that the entries take, and stays a little below Limit
 	Tags         int   // different ones in the local level
 	Hits         uint64
-	Misses       uint64 // in the local level
+	Fetched      uint64 // of the hits, those that came from Redis
+	Misses       uint64
 	Removed      map[Removal]uint64
-	Refused      uint64 // items over a limit
+	Refused      uint64       // items over a limit
+	Foreign      uint64       // of Redis: values that no penknife like this one wrote
+	Remote       *RemoteStats // nil without Redis
 }
 
 // Stats looks at the local level, and drops what has expired first. It takes microseconds, and does no I/O.
@@ -57,9 +60,14 @@ func (s *Store) Stats() Stats {
 	stats := Stats{
 		Items: s.local.cache.EstimatedSize(), Bytes: s.local.bytes.Load(), Limit: s.options.Limit, Tags: s.local.tags.size(),
 		Hits: s.hits.Load(), Misses: s.misses.Load(), Refused: s.refused.Load(), Removed: map[Removal]uint64{},
+		Fetched: s.fetched.Load(), Foreign: s.foreign.Load(),
 	}
 	for reason := Purged; reason <= EvictedTooOld; reason++ {
 		stats.Removed[reason] = s.local.removed[reason].Load()
+	}
+	if s.remote != nil {
+		remote := s.remote.Stats()
+		stats.Remote = &remote
 	}
 	return stats
 }

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"slices"
 	"sync/atomic"
@@ -22,6 +24,8 @@ type Options struct {
 	View func(value []byte) (any, error)
 	Now  func() time.Time // nil: time.Now
 	Log  *slog.Logger
+	// Remote is what several penknifes share, or nil. New registers the store with it, so it must come before Remote.Start.
+	Remote *Remote
 }
 
 // MinLimit is the smallest limit that is of use.
@@ -40,8 +44,11 @@ var (
 type Store struct {
 	options Options
 	local   *local
+	remote  *Remote // nil: this process only
+	names   names
+	guard   guard
 
-	hits, misses, refused atomic.Uint64
+	hits, misses, refused, fetched, foreign atomic.Uint64
 }
 
 // New makes an empty store. It needs no Close: it has no goroutine and no descriptor.
@@ -63,26 +70,55 @@ func New(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("memory for the cache: %w", err)
 	}
-	return &Store{options: o, local: level}, nil
+	s := &Store{options: o, local: level, remote: o.Remote, guard: guard{seed: maphash.MakeSeed()}}
+	if s.remote != nil {
+		s.names = s.remote.names(o.Namespace)
+		s.remote.stores[o.Namespace] = s
+	}
+	return s, nil
 }
 
-// Get gives the item under a key, from memory without allocating and without I/O.
+// Asks tells whether Get may ask Redis at this moment, and so block for as long as RemoteOptions.Timeout.
+func (s *Store) Asks() bool { return s.remote != nil && s.remote.up.Load() }
+
+// Get gives the item under a key: from memory, without allocating, or from Redis if that is in use (see Asks).
 func (s *Store) Get(key string) (*Item, bool) {
-	return s.found(s.local.get(key))
+	e := s.held(s.local.get(key))
+	if e == nil && s.Asks() {
+		e = s.fetch([]string{key})[0]
+	}
+	return s.count(e)
 }
 
 // GetBytes is Get for a key in a buffer; the buffer is not kept.
 func (s *Store) GetBytes(key []byte) (*Item, bool) {
-	return s.found(s.local.getBytes(key))
+	e := s.held(s.local.getBytes(key))
+	if e == nil && s.Asks() {
+		e = s.fetch([]string{string(key)})[0]
+	}
+	return s.count(e)
 }
 
-// Local is GetBytes that never does I/O: for callers that must not block.
+// Local is GetBytes that looks into memory only: for callers that must not block. What is not there counts as a miss only
+// if Get would not ask Redis either: the caller is expected to call it then.
 func (s *Store) Local(key []byte) (*Item, bool) {
-	return s.found(s.local.getBytes(key))
+	e := s.held(s.local.getBytes(key))
+	if e == nil && s.Asks() {
+		return nil, false
+	}
+	return s.count(e)
 }
 
-func (s *Store) found(e *entry, live bool) (*Item, bool) {
-	if !live {
+// held gives an entry of the local level if it may still be given out: not if it is from before an absence of Redis.
+func (s *Store) held(e *entry, live bool) *entry {
+	if !live || s.remote != nil && e.epoch < s.remote.floor.Load() {
+		return nil
+	}
+	return e
+}
+
+func (s *Store) count(e *entry) (*Item, bool) {
+	if e == nil {
 		s.misses.Add(1)
 		return nil, false
 	}
@@ -92,11 +128,16 @@ func (s *Store) found(e *entry, live bool) (*Item, bool) {
 }
 
 // Set stores an item instead of what is under the key. It gives a TooLargeError or what Options.View gave; then the key
-// is as it was. An item that has expired is a removal. A zero Stored is now.
+// is as it was. An item that has expired is a removal. A zero Stored is now. While Redis is away it stores in memory, and
+// the key is removed from Redis when it is back.
 func (s *Store) Set(key string, item *Item) error {
 	e, err := s.newEntry(key, *item)
 	if err != nil {
 		return err
+	}
+	if s.remote != nil {
+		s.setShared(e)
+		return nil
 	}
 	s.local.put(e)
 	return nil
@@ -126,6 +167,9 @@ func (s *Store) newEntry(key string, item Item) (*entry, error) {
 		s.refused.Add(1)
 		return nil, &TooLargeError{Limit: s.itemLimit(), Size: e.cost, Max: s.options.MaxItem}
 	}
+	if s.remote != nil {
+		e.epoch = s.remote.epoch.Load()
+	}
 	return e, nil
 }
 
@@ -154,23 +198,42 @@ func (s *Store) itemLimit() string {
 	return s.options.MaxItemName
 }
 
-// Delete removes a key and tells whether it was there.
-func (s *Store) Delete(key string) (bool, error) {
-	return s.local.remove(key), nil
+// Delete removes a key and tells whether it was there. While Redis is away that is what memory knows, and the error is
+// ErrAway.
+func (s *Store) Delete(key string) (was bool, err error) {
+	if s.remote == nil {
+		return s.local.remove(key), nil
+	}
+	was, away := s.deleteShared(key)
+	if away {
+		return was, ErrAway
+	}
+	return was, nil
 }
 
-// PurgePrefix removes every key that begins like that and tells how many there were. The empty prefix is Clear.
+// PurgePrefix removes every key that begins like that and tells how many there were. The empty prefix is Clear. With Redis
+// it takes a step for each thousand keys of its database. ErrAway is the only error.
 func (s *Store) PurgePrefix(prefix string) (int, error) {
-	return s.local.removePrefix(prefix), nil
+	if s.remote == nil {
+		return s.local.removePrefix(prefix), nil
+	}
+	return s.purgeShared(owePrefix, prefix, func(ctx context.Context) (int, error) {
+		return s.remote.scanAway(ctx, s.names.items+prefix)
+	}, func() int { return s.forgetPrefix(prefix) })
 }
 
-// PurgeTag removes every item with that tag and tells how many there were.
+// PurgeTag removes every item with that tag and tells how many there were. ErrAway is the only error.
 func (s *Store) PurgeTag(tag string) (int, error) {
-	return s.local.removeTag(tag), nil
+	if s.remote == nil {
+		return s.local.removeTag(tag), nil
+	}
+	return s.purgeShared(oweTag, tag, func(ctx context.Context) (int, error) {
+		return s.remote.removeTag(ctx, s.options.Namespace, tag)
+	}, func() int { return s.forgetTag(tag) })
 }
 
-// Clear removes everything of this namespace.
+// Clear removes everything of this namespace. ErrAway is the only error.
 func (s *Store) Clear() error {
-	s.local.clear()
-	return nil
+	_, err := s.PurgePrefix("")
+	return err
 }

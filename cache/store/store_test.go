@@ -49,7 +49,7 @@ func newStore(t testing.TB, limit int64, change func(*Options)) *Store {
 	return s
 }
 
-func mustSet(t testing.TB, s *Store, key, value string, tags ...string) {
+func mustSet(t testing.TB, s setter, key, value string, tags ...string) {
 	t.Helper()
 	if err := s.Set(key, &Item{Value: []byte(value), Tags: tags}); err != nil {
 		t.Fatalf("set %s: %v", key, err)
@@ -399,4 +399,8 @@ func TestNewRefuses(t *testing.T) {
 			t.Errorf("made of %+v", o)
 		}
 	}
+}
+
+type setter interface {
+	Set(key string, item *Item) error
 }

@@ -18,7 +18,12 @@ func (s *Store) Add(key string, item *Item) (added bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	s.local.change(key, func(old *entry) *entry {
+	if s.remote != nil {
+		if added, away := s.addShared(e); !away {
+			return added, nil
+		}
+	}
+	s.changeHeld(key, func(old *entry) *entry {
 		if added = old == nil; added {
 			return e
 		}
@@ -30,7 +35,12 @@ func (s *Store) Add(key string, item *Item) (added bool, err error) {
 // Incr adds to the decimal number under a key, of 64 bits with a sign, and gives the sum. Expiry and tags stay. It gives
 // ErrMissing, ErrNotNumber or ErrOverflow, and the key is as it was.
 func (s *Store) Incr(key string, delta int64) (sum int64, err error) {
-	s.local.change(key, func(old *entry) *entry {
+	if s.remote != nil {
+		if sum, away, err := s.incrShared(key, delta); !away {
+			return sum, err
+		}
+	}
+	s.changeHeld(key, func(old *entry) *entry {
 		var fresh *entry
 		if fresh, sum, err = s.sum(old, delta); err != nil {
 			return old
@@ -67,39 +77,76 @@ func parseNumber(text []byte) (int64, error) {
 	return number, nil
 }
 
-// Touch gives a key another time of expiry (zero: never) and tells whether the key is there.
+// Touch gives a key another time of expiry (zero: never; a past one removes it) and tells whether the key is there. ErrAway is
+// the only error, and only for a removal.
 func (s *Store) Touch(key string, expires time.Time) (there bool, err error) {
-	s.local.change(key, func(old *entry) *entry {
+	if (&Item{Expires: expires}).expired(s.options.Now()) {
+		return s.Delete(key)
+	}
+	if s.remote != nil {
+		if there, away := s.touchShared(key, expires); !away {
+			return there, nil
+		}
+	}
+	s.changeHeld(key, func(old *entry) *entry {
 		if old == nil {
 			return nil
 		}
 		there = true
-		fresh := &entry{key: old.key, item: old.item, cost: old.cost}
+		fresh := &entry{key: old.key, item: old.item, cost: old.cost, epoch: old.epoch}
 		fresh.item.Expires = expires
 		return fresh
 	})
 	return there, nil
 }
 
-// GetMany gives the item of each key in the order of the keys, nil for what is not there.
+// changeHeld is local.change that takes what must not be given out for nothing.
+func (s *Store) changeHeld(key string, decide func(old *entry) *entry) {
+	s.local.change(key, func(old *entry) *entry { return decide(s.held(old, old != nil)) })
+}
+
+// GetMany gives the item of each key in the order of the keys, nil for what is not there. With Redis it asks once.
 func (s *Store) GetMany(keys []string) []*Item {
 	items := make([]*Item, len(keys))
+	var absent []string
+	var places []int
 	for i, key := range keys {
-		items[i], _ = s.Get(key)
+		e := s.held(s.local.get(key))
+		if e == nil && s.Asks() {
+			absent, places = append(absent, key), append(places, i)
+			continue
+		}
+		items[i], _ = s.count(e)
+	}
+	if len(absent) > 0 {
+		for i, e := range s.fetch(absent) {
+			items[places[i]], _ = s.count(e)
+		}
 	}
 	return items
 }
 
 // SetMany stores each pair as Set does and gives the keys that were refused with the first of the reasons. Each key is
-// changed atomically, not all of them at once.
+// changed atomically, not all of them at once. With Redis, the pairs without tags go there in one step.
 func (s *Store) SetMany(pairs []Pair) (refused []string, err error) {
+	entries := make([]*entry, 0, len(pairs))
 	for _, p := range pairs {
-		if e := s.Set(p.Key, p.Item); e != nil {
-			refused = append(refused, p.Key)
-			if err == nil {
-				err = e
-			}
+		e, problem := s.newEntry(p.Key, *p.Item)
+		if problem == nil {
+			entries = append(entries, e)
+			continue
 		}
+		refused = append(refused, p.Key)
+		if err == nil {
+			err = problem
+		}
+	}
+	if s.remote != nil {
+		s.setManyShared(entries)
+		return refused, err
+	}
+	for _, e := range entries {
+		s.local.put(e)
 	}
 	return refused, err
 }

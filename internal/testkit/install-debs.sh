@@ -8,6 +8,7 @@ declare -A package_of=(
   [lighttpd]=lighttpd
   [curl]=curl
   [wrk]=wrk
+  [redis-server]=redis-server
   [uwsgi]=uwsgi-core
   [cc]=build-essential
   [python3]=python3
