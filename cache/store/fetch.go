@@ -23,7 +23,7 @@ func (s *Store) fetch(keys []string) []*entry {
 	candidates := make([]candidate, len(keys))
 	commands := make(rueidis.Commands, len(keys))
 	for i, key := range keys {
-		candidates[i].ticket = s.reading(key)
+		candidates[i].ticket = s.take(key)
 		commands[i] = s.remote.client.B().Get().Key(s.names.items + key).Build()
 	}
 	_ = s.call(func(ctx context.Context) error {

@@ -9,7 +9,7 @@ import (
 )
 
 // A copy of what is in Redis may come into memory only if the key was not changed between the question and the moment when
-// the copy is stored. Each change that is begun, done or heard of counts up the stripe of its key (or, for a tag, of all
+// the copy is stored. Each change that is done or heard of counts up the stripe of its key (or, for a tag, of all
 // tags); a copy is stored under the lock of its key only if the counts are those from before the question. Whoever changes
 // a key counts before it removes it, so either the copy is not stored, or it is removed.
 
@@ -32,16 +32,10 @@ func (s *Store) stripe(key string) *atomic.Uint64 {
 	return &s.guard.keys[maphash.String(s.guard.seed, key)%stripes]
 }
 
-// reading is taken before a question.
-func (s *Store) reading(key string) ticket {
+// take gives the counts; before a question or a change.
+func (s *Store) take(key string) ticket {
 	stripe := s.stripe(key)
 	return ticket{stripe: stripe, count: stripe.Load(), tags: s.guard.tags.Load(), epoch: s.remote.epoch.Load()}
-}
-
-// writing is taken before a change.
-func (s *Store) writing(key string) ticket {
-	stripe := s.stripe(key)
-	return ticket{stripe: stripe, count: stripe.Add(1), tags: s.guard.tags.Load(), epoch: s.remote.epoch.Load()}
 }
 
 // keepRead stores a copy that was read.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,6 +17,9 @@ import (
 
 // atOnce bounds how long a change made elsewhere may stay unseen on a busy machine. It usually takes less than a millisecond.
 const atOnce = 2 * time.Second
+
+// testTimeout is short enough for tests of silence, and long enough for a busy machine.
+const testTimeout = 400 * time.Millisecond
 
 // logBuffer collects log lines.
 type logBuffer struct {
@@ -49,7 +51,7 @@ func newNode(t testing.TB, url string, change func(*Options)) *node {
 	n := &node{log: &logBuffer{}}
 	log := slog.New(slog.NewTextHandler(n.log, nil))
 	var err error
-	n.remote, err = NewRemote(RemoteOptions{URL: url, Timeout: 500 * time.Millisecond, Prefix: "pk", Log: log})
+	n.remote, err = NewRemote(RemoteOptions{URL: url, Timeout: testTimeout, Prefix: "pk", Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,6 +98,22 @@ func (n *node) soon(t testing.TB, key, want string) {
 	})
 }
 
+// awaitCopy waits until a key of Redis is in memory here, and stays: a version of a tag that was made just before may arrive
+// later than the item, and removes it once more.
+func (n *node) awaitCopy(t testing.TB, key string) {
+	t.Helper()
+	testkit.Eventually(t, atOnce, func() error {
+		n.Get(key)
+		if err := n.remote.client.Do(t.Context(), n.remote.client.B().Ping().Build()).Error(); err != nil {
+			return err
+		}
+		if _, ok := n.Local([]byte(key)); !ok {
+			return fmt.Errorf("%s is not in memory", key)
+		}
+		return nil
+	})
+}
+
 // twoNodes gives two penknifes on one Redis.
 func twoNodes(t testing.TB) (redis *testkit.Redis, a, b *node) {
 	t.Helper()
@@ -119,11 +137,11 @@ func TestSharedByTwo(t *testing.T) {
 	if ttl := redis.CLI(t, "ttl", "pk:app:i:k"); ttl < "3590" || ttl > "3600" {
 		t.Errorf("its time to live in redis is %s", ttl)
 	}
-	if _, ok := b.Local([]byte("k")); !ok {
-		t.Error("the second question is not answered from memory")
-	}
-	if got := b.Stats(); got.Fetched != 1 || got.Hits != 2 {
-		t.Errorf("%+v", got)
+	b.awaitCopy(t, "k")
+	before := b.Stats()
+	expect(t, b.Store, "k", "v\x00\xff")
+	if got := b.Stats(); got.Fetched != before.Fetched || got.Hits != before.Hits+1 {
+		t.Errorf("the next question is not answered from memory: %+v", got)
 	}
 	mustSet(t, a, "k", "new")
 	b.soon(t, "k", "new")
@@ -192,6 +210,7 @@ func TestTagLost(t *testing.T) {
 }
 
 func TestExpiryInRedis(t *testing.T) {
+	t.Parallel()
 	_, a, b := twoNodes(t)
 	if err := a.Set("k", &Item{Value: []byte("v"), Tags: []string{"t"}, Expires: time.Now().Add(300 * time.Millisecond)}); err != nil {
 		t.Fatal(err)
@@ -342,158 +361,26 @@ func TestStaleCopyIsNotKept(t *testing.T) {
 	b.soon(t, "k", "119")
 }
 
-func TestRedisKilledUnderLoad(t *testing.T) {
-	redis, a, b := twoNodes(t)
-	mustSet(t, a, "purged-by-a", "old", "tag")
-	mustSet(t, a, "kept", "v")
-	expect(t, b.Store, "purged-by-a", "old")
-	expect(t, b.Store, "kept", "v")
-	stop := make(chan struct{})
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	worst := time.Duration(0)
-	for g := range 4 {
-		n := []*node{a, b}[g%2]
-		wg.Go(func() {
-			for i := 0; ; i++ {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				key := fmt.Sprintf("load-%d-%d", g, i%50)
-				begin := time.Now()
-				if err := n.Set(key, &Item{Value: []byte("x")}); err != nil {
+// TestLastWriterWins has several goroutines of one penknife write a key at the same time: what stays in its memory must be
+// what stays in Redis, which nobody tells it, since it was itself.
+func TestLastWriterWins(t *testing.T) {
+	_, a, b := twoNodes(t)
+	for round := range 150 {
+		var wg sync.WaitGroup
+		for g := range 4 {
+			wg.Go(func() {
+				if err := a.Set("k", &Item{Value: []byte(fmt.Sprint(round, g))}); err != nil {
 					t.Error(err)
 				}
-				middle := time.Now()
-				n.Get(fmt.Sprintf("load-%d-%d", (g+1)%4, i%50))
-				mu.Lock()
-				worst = max(worst, middle.Sub(begin), time.Since(middle))
-				mu.Unlock()
-			}
-		})
-	}
-	redis.Kill(t)
-	a.awaitState(t, Away)
-	b.awaitState(t, Away)
-	expect(t, b.Store, "kept", "v") // from memory
-	if _, err := a.PurgeTag("tag"); !errors.Is(err, ErrAway) {
-		t.Errorf("a purge without redis says %v", err)
-	}
-	expect(t, a.Store, "purged-by-a", "")
-	redis.Start(t)
-	a.awaitState(t, Up)
-	b.awaitState(t, Up)
-	close(stop)
-	wg.Wait()
-	expect(t, b.Store, "purged-by-a", "")
-	t.Logf("the longest operation took %v", worst)
-	if bound := a.remote.options.Timeout + time.Second/2; worst > bound {
-		t.Errorf("an operation took %v, more than %v", worst, bound)
-	}
-	for _, n := range []*node{a, b} {
-		if away, up := n.log.count("redis is away"), n.log.count("redis is in use"); away != 1 || up != 2 {
-			t.Errorf("%d lines of going and %d of coming", away, up)
+			})
 		}
-		if got := n.remote.Stats(); got.Trips != 1 || got.Failures == 0 || got.Owed != 0 {
-			t.Errorf("%+v", got)
+		wg.Wait()
+		b.local.remove("k")
+		shared, ok := b.Get("k")
+		if !ok {
+			t.Fatal("redis has nothing")
 		}
-	}
-}
-
-// TestPurgedMeanwhileStaysAway cuts one penknife off while the other purges, and once Redis itself comes back with old data.
-func TestPurgedMeanwhileStaysAway(t *testing.T) {
-	redis := testkit.StartRedis(t)
-	a := newNode(t, redis.URL(), nil)
-	wall := startWall(t, redis.Address)
-	b := newNode(t, "redis://"+wall.address, nil)
-	b.awaitState(t, Up)
-	for _, key := range []string{"deleted", "tagged", "/p/1", "overwritten", "left"} {
-		mustSet(t, a, key, "old", "tag-"+key)
-		expect(t, b.Store, key, "old")
-	}
-	wall.close()
-	b.awaitState(t, Away)
-	expect(t, b.Store, "deleted", "old") // what it has is given out meanwhile
-	mustSet(t, b, "own", "of b")
-	expect(t, b.Store, "own", "of b")
-	// b's changes have to reach Redis later, a's have to reach b.
-	if _, err := b.PurgeTag("tag-tagged"); !errors.Is(err, ErrAway) {
-		t.Fatal(err)
-	}
-	if _, err := b.PurgePrefix("/p/"); !errors.Is(err, ErrAway) {
-		t.Fatal(err)
-	}
-	if _, err := a.Delete("deleted"); err != nil {
-		t.Fatal(err)
-	}
-	mustSet(t, a, "overwritten", "new")
-	wall.open(t)
-	b.awaitState(t, Up)
-	for key, want := range map[string]string{"deleted": "", "tagged": "", "/p/1": "", "overwritten": "new", "left": "old", "own": ""} {
-		expect(t, b.Store, key, want)
-		a.soon(t, key, want)
-	}
-	// A second absence must not give out again what the first one made doubtful.
-	wall.close()
-	b.awaitState(t, Away)
-	expect(t, b.Store, "deleted", "")
-	expect(t, b.Store, "own", "")
-	expect(t, b.Store, "left", "old")
-}
-
-func TestRestartWithOldData(t *testing.T) {
-	redis := testkit.StartRedis(t)
-	a := newNode(t, redis.URL(), nil)
-	mustSet(t, a, "purged", "old")
-	mustSet(t, a, "tagged", "old", "tag")
-	redis.CLI(t, "save") // the dump has both
-	if _, err := a.Delete("purged"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := a.PurgeTag("tag"); err != nil {
-		t.Fatal(err)
-	}
-	redis.CLI(t, "set", "foreign", "stays")
-	redis.Kill(t)
-	a.awaitState(t, Away)
-	redis.Start(t)
-	a.awaitState(t, Up)
-	expect(t, a.Store, "purged", "")
-	expect(t, a.Store, "tagged", "")
-	if got := redis.CLI(t, "keys", "pk*"); got != "pk-aside:run" {
-		t.Errorf("left in redis: %s", got)
-	}
-}
-
-func TestFlushElsewhere(t *testing.T) {
-	redis, a, b := twoNodes(t)
-	mustSet(t, a, "k", "v")
-	expect(t, b.Store, "k", "v")
-	redis.CLI(t, "flushall")
-	b.soon(t, "k", "")
-	a.soon(t, "k", "")
-	a.awaitState(t, Up)
-}
-
-func TestPassword(t *testing.T) {
-	redis := testkit.StartRedis(t, "--requirepass", "secret")
-	right := newNode(t, "redis://:secret@"+redis.Address+"/3", nil)
-	right.awaitState(t, Up)
-	mustSet(t, right, "k", "v")
-	if got := redis.CLI(t, "-a", "secret", "-n", "3", "exists", "pk:app:i:k"); got != "1" {
-		t.Errorf("not in database 3: %s", got)
-	}
-	wrong := newNode(t, "redis://:mistaken@"+redis.Address, nil)
-	mustSet(t, wrong, "k", "local")
-	expect(t, wrong.Store, "k", "local")
-	got := wrong.remote.Stats()
-	if got.State != Away || !strings.Contains(got.Reason, "WRONGPASS") {
-		t.Errorf("%+v", got)
-	}
-	if wrong.log.count("WRONGPASS") != 1 || wrong.log.count("mistaken") != 0 || strings.Contains(got.Address, "mistaken") {
-		t.Errorf("log: %s", wrong.log.text.String())
+		expect(t, a.Store, "k", string(shared.Value))
 	}
 }
 
@@ -504,55 +391,6 @@ func TestUnixSocket(t *testing.T) {
 	n.awaitState(t, Up)
 	mustSet(t, n, "k", "v")
 	expect(t, n.Store, "k", "v")
-}
-
-// TestBlackHole has a Redis that accepts and never answers: at the start, and in the middle.
-func TestBlackHole(t *testing.T) {
-	redis := testkit.StartRedis(t)
-	wall := startWall(t, redis.Address)
-	n := newNode(t, "redis://"+wall.address, nil)
-	n.awaitState(t, Up)
-	mustSet(t, n, "k", "v")
-	wall.freeze()
-	var worst time.Duration
-	for i := range 20 {
-		begin := time.Now()
-		n.Get(fmt.Sprint("none", i))
-		mustSet(t, n, fmt.Sprint("set", i), "v")
-		worst = max(worst, time.Since(begin))
-	}
-	if worst > 3*n.remote.options.Timeout {
-		t.Errorf("a question and a change took %v", worst)
-	}
-	n.awaitState(t, Away)
-	expect(t, n.Store, "k", "v")
-	expect(t, n.Store, "set7", "v")
-	begin := time.Now()
-	fresh := newNode(t, "redis://"+wall.address, nil)
-	if took := time.Since(begin); took > 3*time.Second {
-		t.Errorf("the start took %v", took)
-	}
-	mustSet(t, fresh, "k", "v")
-	expect(t, fresh.Store, "k", "v")
-}
-
-// TestFull has a Redis that refuses to store: it counts as away, and says why.
-func TestFull(t *testing.T) {
-	redis := testkit.StartRedis(t, "--maxmemory", "1500000", "--maxmemory-policy", "noeviction")
-	n := newNode(t, redis.URL(), nil)
-	value := strings.Repeat("x", 100_000)
-	testkit.Eventually(t, 10*time.Second, func() error {
-		mustSet(t, n, fmt.Sprint("k", time.Now().UnixNano()), value)
-		if n.remote.Stats().Trips == 0 {
-			return errors.New("it never fills")
-		}
-		return nil
-	})
-	mustSet(t, n, "after", "v")
-	expect(t, n.Store, "after", "v")
-	if n.log.count("OOM") == 0 {
-		t.Error("the log does not say why")
-	}
 }
 
 // TestForeignValues puts things under our names that penknife did not write.
@@ -581,6 +419,7 @@ func TestForeignValues(t *testing.T) {
 
 // TestMembersAreBounded stores short-lived items under one tag: the list of the tag's members must not grow with them.
 func TestMembersAreBounded(t *testing.T) {
+	t.Parallel()
 	redis := testkit.StartRedis(t)
 	n := newNode(t, redis.URL(), nil)
 	const items = 60
@@ -597,95 +436,4 @@ func TestStateNames(t *testing.T) {
 	if Up.String() != "up" || Away.String() != "away" || RemoteState(0).String() != "unknown" || RemoteState(3).String() != "unknown" {
 		t.Error("names of states")
 	}
-}
-
-// wall is a TCP proxy that can be closed (connections are cut and refused) and frozen (nothing passes any more).
-type wall struct {
-	address, target string
-
-	mu     sync.Mutex
-	listen net.Listener
-	conns  []net.Conn
-	frozen bool
-	pumps  sync.WaitGroup
-}
-
-func startWall(t testing.TB, target string) *wall {
-	t.Helper()
-	w := &wall{address: testkit.FreeAddress(t), target: target}
-	w.open(t)
-	t.Cleanup(func() {
-		w.close()
-		w.pumps.Wait()
-	})
-	return w
-}
-
-func (w *wall) open(t testing.TB) {
-	t.Helper()
-	listener, err := net.Listen("tcp", w.address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.mu.Lock()
-	w.listen = listener
-	w.mu.Unlock()
-	w.pumps.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			w.join(conn)
-		}
-	})
-}
-
-func (w *wall) join(conn net.Conn) {
-	other, err := net.Dial("tcp", w.target)
-	if err != nil {
-		_ = conn.Close()
-		return
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.conns = append(w.conns, conn, other)
-	w.pumps.Go(func() { w.pump(conn, other) })
-	w.pumps.Go(func() { w.pump(other, conn) })
-}
-
-func (w *wall) pump(from, to net.Conn) {
-	defer func() { _, _ = from.Close(), to.Close() }()
-	buffer := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(buffer)
-		w.mu.Lock()
-		frozen := w.frozen
-		w.mu.Unlock()
-		if err != nil {
-			return
-		}
-		if frozen {
-			continue
-		}
-		if _, err := to.Write(buffer[:n]); err != nil {
-			return
-		}
-	}
-}
-
-func (w *wall) freeze() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.frozen = true
-}
-
-func (w *wall) close() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	_ = w.listen.Close()
-	for _, conn := range w.conns {
-		_ = conn.Close()
-	}
-	w.conns = nil
 }

@@ -45,11 +45,11 @@ func (s *Store) ttl(expires time.Time) int64 {
 }
 
 func (s *Store) setShared(e *entry) {
-	t := s.writing(e.key)
 	if e.item.expired(s.options.Now()) {
 		_, _ = s.deleteShared(e.key)
 		return
 	}
+	t := s.take(e.key)
 	away := s.change(e.key, func(ctx context.Context) error {
 		if len(e.item.Tags) > 0 {
 			_, err := s.put(e, false).Exec(ctx)
@@ -67,6 +67,7 @@ func (s *Store) setShared(e *entry) {
 // keepAway stores what could not be shared.
 func (s *Store) keepAway(e *entry) {
 	e.epoch = s.remote.epoch.Load()
+	s.stripe(e.key).Add(1)
 	s.local.put(e)
 }
 
@@ -107,7 +108,7 @@ func (p putCall) Exec(ctx context.Context) (stored bool, err error) {
 }
 
 func (s *Store) addShared(e *entry) (added, away bool) {
-	t := s.writing(e.key)
+	t := s.take(e.key)
 	away = s.change(e.key, func(ctx context.Context) (err error) {
 		added, err = s.put(e, true).Exec(ctx)
 		return err
@@ -123,7 +124,6 @@ func (s *Store) addShared(e *entry) (added, away bool) {
 }
 
 func (s *Store) incrShared(key string, delta int64) (sum int64, away bool, err error) {
-	s.writing(key)
 	away = s.change(key, func(ctx context.Context) error {
 		answer, e := s.remote.scripts.incr.Exec(ctx, s.remote.client, []string{s.names.items + key},
 			[]string{s.names.versions, itoa(delta), s.remote.aside("scratch")}).ToArray()
@@ -166,7 +166,6 @@ func readSum(answer []rueidis.RedisMessage) (sum int64, result, broken error) {
 }
 
 func (s *Store) touchShared(key string, expires time.Time) (there, away bool) {
-	s.writing(key)
 	start := appendStart(nil, &Item{Expires: expires})
 	away = s.change(key, func(ctx context.Context) error {
 		n, err := s.remote.scripts.touch.Exec(ctx, s.remote.client, []string{s.names.items + key},
@@ -181,7 +180,6 @@ func (s *Store) touchShared(key string, expires time.Time) (there, away bool) {
 }
 
 func (s *Store) deleteShared(key string) (was, away bool) {
-	s.writing(key)
 	away = s.change(key, func(ctx context.Context) error {
 		n, err := s.remote.scripts.remove.Exec(ctx, s.remote.client, []string{s.names.items + key},
 			[]string{s.names.versions}).AsInt64()
@@ -236,7 +234,7 @@ func (s *Store) setManyShared(entries []*entry) {
 			s.setShared(e)
 			continue
 		}
-		plain, tickets, commands = append(plain, e), append(tickets, s.writing(e.key)), append(commands, s.plainSet(e))
+		plain, tickets, commands = append(plain, e), append(tickets, s.take(e.key)), append(commands, s.plainSet(e))
 	}
 	if len(plain) == 0 {
 		return

@@ -305,7 +305,7 @@ func TestGetAllocatesNothing(t *testing.T) {
 
 // TestLimitHolds fills a store from several goroutines with items of many shapes and compares its books with the heap.
 func TestLimitHolds(t *testing.T) {
-	const limit = 16 << 20
+	const limit = 8 << 20
 	shapes := []struct {
 		name  string
 		size  int
@@ -341,7 +341,7 @@ func TestLimitHolds(t *testing.T) {
 }
 
 func fill(t *testing.T, s *Store, g, size, tags int, fixed bool) {
-	for i := range min(48<<20/(size+400), 60_000) / 4 * 2 {
+	for i := range min(24<<20/(size+400), 30_000) / 2 {
 		item := &Item{Value: make([]byte, size)}
 		for n := range tags {
 			tag := fmt.Sprintf("tag-%d", n)
