@@ -12,6 +12,10 @@ type App struct {
 	Preload bool `yaml:"preload"`
 	// Env is added to the environment of the Python processes.
 	Env map[string]string `yaml:"env"`
+	// Reload starts the application anew when a file changes that it was imported from: for development.
+	Reload bool `yaml:"reload"`
+	// TouchReload are files whose change does the same.
+	TouchReload []string `yaml:"touch_reload"`
 }
 
 // appDocs says what reflection cannot know about the keys of this file.
@@ -24,5 +28,9 @@ var appDocs = map[string]keyDoc{
 		"directory, or a command on `$PATH`. A relative path is taken from `app.chdir`. Empty: `$VIRTUAL_ENV/bin/python`, then `.venv/bin/python` below `app.chdir`, then `python3`."},
 	"app.preload": {flag: "preload", doc: "Import the application once and fork the workers from that process, so " +
 		"that they share its memory. False: each worker imports for itself."},
+	"app.reload": {flag: "reload", doc: "For development: reload when a Python file changes that the application was imported from, or " +
+		"the configuration file. What is broken is said in the log, and the last good state goes on serving."},
+	"app.touch_reload": {flag: "touch-reload", doc: "Files whose change causes a reload: `touch reload.me`. They need not exist; " +
+		"their directories must. A file that is removed changes nothing."},
 	"app.env": {doc: "Added to the environment of the Python processes, which is otherwise penknife's own."},
 }

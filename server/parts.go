@@ -25,6 +25,7 @@ type engineDeps struct {
 	counters *metrics.Workers
 	calls    workers.Calls
 	log      *slog.Logger
+	imported func(paths []string) // told which files the application comes from
 }
 
 // frontDeps is what front ends get from the composition root, whatever they speak.

@@ -54,6 +54,9 @@ func (s *Server) loadAnew(ctx context.Context, read func() (*configs.Loaded, err
 	s.logs.level.Set(logLevels[loaded.Config.Log.Level])
 	s.inForce.Store(loaded)
 	s.reloadSidecars(loaded)
+	if err := s.watching.follow(); err != nil {
+		s.log.Error("files are not watched", "error", err)
+	}
 	return restart, nil
 }
 

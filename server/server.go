@@ -80,6 +80,7 @@ type Server struct {
 	control  *control.Server
 	orders   chan action // from the control socket
 	sidecars *sidecars.Manager
+	watching *watching
 
 	ids         *requestids.Source // nil: requests have only numbers
 	lastID      atomic.Uint64      // of requests
@@ -115,7 +116,8 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 		return nil, err
 	}
 	s.calls = calls
-	engine, err := parts.newEngine(s.loaded, engineDeps{s.metrics.Workers, callsOf{calls}, s.log})
+	s.watching = newWatching(s)
+	engine, err := parts.newEngine(s.loaded, engineDeps{s.metrics.Workers, callsOf{calls}, s.log, s.watching.note})
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +150,7 @@ func (s *Server) stages() stages {
 		list = append(list, stage{name: "admin", start: s.startAdmin, stop: s.admin.Shutdown, least: 100 * time.Millisecond})
 	}
 	list = append(list, s.controlStage(),
-		stage{name: "calls", start: nothing, stop: s.calls.Shutdown, least: time.Second}, s.sidecarsStage(), s.workersStage(),
+		stage{name: "calls", start: nothing, stop: s.calls.Shutdown, least: time.Second}, s.sidecarsStage(), s.watching.stage(), s.workersStage(),
 		stage{name: "fronts", start: s.startFronts, stop: s.fronts.stop, least: 100 * time.Millisecond},
 		stage{name: "reloads", start: nothing, stop: s.reloads.shutdown})
 	return stages{list: list, log: s.log}

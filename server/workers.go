@@ -17,7 +17,7 @@ type workersEngine struct {
 }
 
 func newWorkers(cpus int, loaded *configs.Loaded, d engineDeps) (Engine, error) {
-	deps := workers.Deps{Log: d.log, Counters: d.counters, Calls: d.calls}
+	deps := workers.Deps{Log: d.log, Counters: d.counters, Calls: d.calls, Imported: d.imported}
 	manager, err := workers.New(workersConfig(loaded.Config, cpus), deps)
 	if err != nil {
 		return nil, startFailure(loaded, err)

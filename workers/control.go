@@ -40,18 +40,19 @@ type workerMessage struct {
 	kind     byte
 	level    slog.Level
 	request  uint64
-	text     string // of 'E' and 'L'
+	text     string // of 'E', 'L' and 'M'
 	slot     uint32 // of 'F'
 	position uint32
 }
 
 // Kinds of messages of a worker.
 const (
-	sayReady  = 'R'
-	sayFailed = 'E'
-	sayLog    = 'L'
-	sayFile   = 'F'
-	sayCall   = 'C' // of a zygote too: a channel on which its Python code calls this process
+	sayReady    = 'R'
+	sayFailed   = 'E'
+	sayLog      = 'L'
+	sayFile     = 'F'
+	sayImported = 'M' // of a zygote too: files that the application was imported from
+	sayCall     = 'C' // of a zygote too: a channel on which its Python code calls this process
 )
 
 // parseWorkerMessage takes a message apart. Its text is a copy.
@@ -66,7 +67,7 @@ func parseWorkerMessage(m []byte) (workerMessage, error) {
 		if len(m) != 1 {
 			return message, errNonsense
 		}
-	case sayFailed:
+	case sayFailed, sayImported:
 		message.text = string(m[1:])
 	case sayLog:
 		if len(m) < 16 || m[1] < 1 || int(m[1]) >= len(logLevels) {
@@ -186,6 +187,8 @@ func (w *workerProcess) hear(raw []byte, files []*os.File) error {
 		w.files.ReceiveFile(w.index, message.slot, message.position, files[0])
 	case sayCall:
 		w.caller.Accept(files[0])
+	case sayImported:
+		w.host.imported(message.text)
 	}
 	return nil
 }

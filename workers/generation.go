@@ -85,6 +85,7 @@ func newZygoteLauncher(c Config, log *slog.Logger, h *host, q *link.Queue) (*zyg
 		host: h, log: log, files: q, sessions: map[int]bool{}, python: interpreter, env: env,
 		settings: settings{
 			App: c.App.WSGI, Chdir: chdir, Preload: c.App.Preload, StackSignal: int(stackSignal),
+			Watch: c.App.Reload,
 		},
 	}
 	if err := l.pack(q); err != nil {

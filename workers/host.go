@@ -3,6 +3,8 @@ package workers
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 
 	"penknife/workers/link"
@@ -16,16 +18,32 @@ type host struct {
 	oom    *oomWatch
 	keeper link.Keeper
 	calls  Calls
+	notice func(paths []string) // of files that were imported; nil: nobody wants to know
 
 	mu    sync.Mutex
 	pumps map[*pump]bool // that run
 }
 
-func newHost(calls Calls) *host {
+func newHost(d Deps) *host {
+	calls := d.Calls
 	if calls == nil {
 		calls = noCalls{}
 	}
-	return &host{calls: calls, family: newFamily(), oom: newOOMWatch(), pumps: map[*pump]bool{}}
+	return &host{calls: calls, notice: d.Imported, family: newFamily(), oom: newOOMWatch(), pumps: map[*pump]bool{}}
+}
+
+// imported passes on a process's list of files, each with a NUL behind it. Relative ones are nonsense and left out.
+func (h *host) imported(list string) {
+	if h.notice == nil {
+		return
+	}
+	var paths []string
+	for path := range strings.SplitSeq(list, "\x00") {
+		if filepath.IsAbs(path) {
+			paths = append(paths, path)
+		}
+	}
+	h.notice(paths)
 }
 
 // memoryFile makes a file of data that has no name in any directory and that nobody can change.

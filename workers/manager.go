@@ -27,6 +27,9 @@ type Deps struct {
 	Counters Counters
 	// Calls answers what the application's code asks of this process. Nil: such channels are closed at once.
 	Calls Calls
+	// Imported is told which files the application was imported from, while App.Reload is set: absolute paths, several
+	// times the same. It comes from many goroutines and must not block for long. Nil: nobody wants to know.
+	Imported func(paths []string)
 }
 
 // Manager runs the application's workers and answers requests with them. Serve, Ready and Snapshot may be called
@@ -61,7 +64,7 @@ func New(c Config, d Deps) (*Manager, error) {
 	if d.Counters == nil {
 		d.Counters = noCounters{}
 	}
-	m := &Manager{config: c, deps: d, host: newHost(d.Calls), spooler: newSpooler(c.Limits, d.Counters)}
+	m := &Manager{config: c, deps: d, host: newHost(d), spooler: newSpooler(c.Limits, d.Counters)}
 	m.patience, m.hurry = context.WithCancel(context.Background())
 	return m, nil
 }

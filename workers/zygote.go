@@ -28,6 +28,7 @@ type settings struct {
 	Threads      int    `json:"threads"`
 	Multiprocess bool   `json:"multiprocess"`
 	StackSignal  int    `json:"stack_signal"`
+	Watch        bool   `json:"watch"` // tell which files are imported
 }
 
 // zygoteLauncher is the real launcher of one generation. The supervisor's goroutine calls its methods.
@@ -240,6 +241,9 @@ func (z *zygote) hear(raw []byte) error {
 		return nil
 	case sayFailed:
 		z.mail.put(zygoteRefused{z.number, StartImport, string(body)})
+		return nil
+	case sayImported:
+		z.host.imported(string(body))
 		return nil
 	}
 	if json.Unmarshal(body, &m) != nil {

@@ -5,7 +5,7 @@ import os
 import threading
 from types import ModuleType
 
-from penknife import accelerator, channel, errors, loader, signals
+from penknife import accelerator, channel, errors, imported, loader, signals
 
 TYPE_CHECKING = False  # as in typing, without its megabyte of memory in every worker
 if TYPE_CHECKING:
@@ -33,12 +33,16 @@ class Worker:
             try:
                 self.app = loader.load(self.settings["app"], self.settings["chdir"])
             except BaseException as error:  # SystemExit at import is a failed import as well
+                if self.settings["watch"]:
+                    imported.report(self.control, set(), error)
                 channel.send_text(self.control, channel.FAILED, errors.format_exception(error))
                 return LOAD_FAILED_STATUS
         self.accel.configure(
             self.settings["worker"], self.control, self.settings["multiprocess"], errors.format_exception
         )
         others = [self._start_thread(index) for index in range(1, self.settings["threads"])]
+        if self.settings["watch"]:
+            imported.follow(os.dup(self.control), set())
         channel.send_text(self.control, channel.READY)
         os.close(self.control)  # configure has made one of its own
         self.accel.serve(self.app, 0)

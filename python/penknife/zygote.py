@@ -8,7 +8,7 @@ import sys
 import threading
 from types import ModuleType
 
-from penknife import accelerator, channel, errors, loader, signals
+from penknife import accelerator, channel, errors, imported, loader, signals
 from penknife.worker import Worker
 
 TYPE_CHECKING = False  # as in typing, without its megabyte of memory in every worker
@@ -35,8 +35,15 @@ class Zygote:
             self.app = loader.load(self.settings["app"], self.settings["chdir"])
         except BaseException as error:  # SystemExit at import is a failed import as well
             flush()
+            self.report(error)
             self.control.send(channel.FAILED, errors.format_exception(error))
             os._exit(LOAD_FAILED_STATUS)
+        self.report()
+
+    def report(self, error: BaseException | None = None) -> None:
+        """Tell Go what was imported, if it watches files."""
+        if self.settings["watch"]:
+            imported.report(self.control.socket.fileno(), set(), error)
 
     def freeze(self) -> None:
         """Collect first: cycles that are garbage now would stay for ever. Then move everything where no
