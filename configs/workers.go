@@ -34,7 +34,7 @@ const (
 
 // workerDocs says what reflection cannot know about the keys of this file.
 var workerDocs = map[string]keyDoc{
-	"workers.reload": {flag: "reload", choices: []string{ReloadGeneration, ReloadRolling},
+	"workers.reload": {choices: []string{ReloadGeneration, ReloadRolling},
 		doc: "How a reload replaces the workers: `generation` starts all new ones beside the old ones and then switches, " +
 			"`rolling` replaces `workers.max_unavailable` at a time, where memory is short; meanwhile old and new code serve. " +
 			"See [reload.md](reload.md#rolling)."},
