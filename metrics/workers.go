@@ -19,6 +19,7 @@ type Workers struct {
 	overdue  prometheus.Counter
 	inMemory prometheus.Counter
 	inFile   prometheus.Counter
+	output   prometheus.Counter // lines that were dropped
 	registry *prometheus.Registry
 }
 
@@ -40,9 +41,13 @@ func newWorkers(registry *prometheus.Registry, names Names) *Workers {
 		Name: "penknife_request_body_bytes_total",
 		Help: "Bytes of request bodies that were received completely, by where they waited for a worker.",
 	}, []string{"spool"})
-	registry.MustRegister(starts, took, overdue, spooled)
+	output := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "penknife_log_app_dropped_total",
+		Help: "Lines of the application's output beyond log.app_rate.",
+	})
+	registry.MustRegister(starts, took, overdue, spooled, output)
 	w := &Workers{
-		starts: starts, took: took, overdue: overdue,
+		starts: starts, took: took, overdue: overdue, output: output,
 		inMemory: spooled.WithLabelValues("memory"), inFile: spooled.WithLabelValues("file"),
 		exits: newBounded(registry, prometheus.CounterOpts{
 			Name: "penknife_worker_exits_total",
@@ -87,3 +92,6 @@ func (w *Workers) BodySpooled(bytes int64, toFile bool) {
 // Watch shows what the workers are. Take is called at each scrape, from any goroutine, and must not block for long.
 // Watch may be called once.
 func (w *Workers) Watch(take func() Pool) { w.registry.MustRegister(newPoolCollector(take)) }
+
+// OutputDropped counts lines of a process that were not logged.
+func (w *Workers) OutputDropped(lines int) { w.output.Add(float64(lines)) }

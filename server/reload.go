@@ -67,7 +67,9 @@ func mergeReloaded(start, fresh *configs.Loaded) (merged *configs.Loaded, restar
 	merged.Config.Workers = fresh.Config.Workers
 	merged.Config.Daemons, merged.Config.Cron = fresh.Config.Daemons, fresh.Config.Cron
 	merged.Config.Workers.CPUScheduling = start.Config.Workers.CPUScheduling // threads that run keep theirs
-	merged.Config.Log.Level = fresh.Config.Log.Level
+	log := &merged.Config.Log
+	log.Level = fresh.Config.Log.Level
+	log.AppRate, log.AppBurst, log.AppLine = fresh.Config.Log.AppRate, fresh.Config.Log.AppBurst, fresh.Config.Log.AppLine
 	return merged, configs.Changed(merged.Config, fresh.Config)
 }
 

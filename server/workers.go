@@ -26,7 +26,7 @@ func newWorkers(cpus int, loaded *configs.Loaded, d engineDeps) (Engine, error) 
 }
 
 func workersConfig(cfg configs.Config, cpus int) workers.Config {
-	return workers.Config{App: cfg.App, Workers: cfg.Workers.ResolveProcesses(cpus), Limits: cfg.Limits}
+	return workers.Config{App: cfg.App, Workers: cfg.Workers.ResolveProcesses(cpus), Limits: cfg.Limits, Log: cfg.Log}
 }
 
 // Start starts the workers, and translates why they do not.

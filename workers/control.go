@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -181,6 +182,9 @@ func (w *workerProcess) hear(raw []byte, files []*os.File) error {
 	case sayFailed:
 		w.mail.put(workerFailed{w.birth, message.text})
 	case sayLog:
+		if !w.flow.admit(1 + strings.Count(strings.TrimSuffix(message.text, "\n"), "\n")) {
+			return nil
+		}
 		w.log.Log(context.Background(), message.level, "app", "request", message.request,
 			"request_id", w.files.NameOf(message.request), "text", message.text)
 	case sayFile:

@@ -17,6 +17,8 @@ type Counters interface {
 	RequestOverdue()
 	// BodySpooled: a request body was received; toFile when it did not fit into memory.
 	BodySpooled(bytes int64, toFile bool)
+	// OutputDropped: lines of a process were not logged, because it writes more than log.app_rate.
+	OutputDropped(lines int)
 }
 
 // noCounters stands in when nobody counts.
@@ -28,3 +30,4 @@ func (noCounters) WorkerRetired(string)        {}
 func (noCounters) Scaled(string, string)       {}
 func (noCounters) RequestOverdue()             {}
 func (noCounters) BodySpooled(int64, bool)     {}
+func (noCounters) OutputDropped(int)           {}

@@ -64,6 +64,7 @@ func newGeneration(number uint64, c Config, d Deps, h *host) (*generation, error
 		return nil, err
 	}
 	g.launcher.mail = mail
+	g.launcher.output, g.launcher.dropped = newOutputLimits(c.Log), d.Counters.OutputDropped
 	g.launcher.settings.Threads = threads
 	g.launcher.settings.Multiprocess = limits.most > 1
 	auto := newAutoscaler(c.Workers)

@@ -19,6 +19,7 @@ type Config struct {
 	App     configs.App
 	Workers configs.Workers
 	Limits  configs.Limits // of HeaderBlock, BodyMemory and TempDir
+	Log     configs.Log    // of AppRate, AppBurst and AppLine
 }
 
 // Deps is what a Manager is given. Nil values are permitted.

@@ -16,7 +16,7 @@ import (
 const (
 	outputLinger = 100 * time.Millisecond // for output in the pipe of a process that is gone
 
-	maxLine   = 8 << 10 // bytes of one line of output in one log record; a longer line becomes several
+	maxLine   = 8 << 10 // bytes of one line of output in one log record, unless limits say otherwise; a longer line becomes several
 	tailLines = 40      // last lines that are kept of a zygote, to explain why it died
 )
 
@@ -25,6 +25,7 @@ type pump struct {
 	pipe *os.File
 	log  *slog.Logger // names the process and the stream
 	tail *tail        // nil: not kept
+	flow *flow        // nil: no limit
 	done chan struct{}
 	host *host
 
@@ -32,8 +33,8 @@ type pump struct {
 }
 
 // pump starts one. It owns the pipe, and ends when the last holder of the other end is gone, or by cutPumps.
-func (h *host) pump(pipe *os.File, log *slog.Logger, kept *tail) *pump {
-	p := &pump{pipe: pipe, log: log, tail: kept, done: make(chan struct{}), host: h}
+func (h *host) pump(pipe *os.File, log *slog.Logger, kept *tail, f *flow) *pump {
+	p := &pump{pipe: pipe, log: log, tail: kept, flow: f, done: make(chan struct{}), host: h}
 	h.mu.Lock()
 	h.pumps[p] = true
 	h.mu.Unlock()
@@ -42,7 +43,7 @@ func (h *host) pump(pipe *os.File, log *slog.Logger, kept *tail) *pump {
 }
 
 func (p *pump) run() {
-	splitLines(p.pipe, p.line)
+	splitLines(p.pipe, p.flow.longest(), p.line)
 	_ = p.pipe.Close()
 	p.host.mu.Lock()
 	delete(p.host.pumps, p)
@@ -64,10 +65,10 @@ func (h *host) cutPumps() {
 	}
 }
 
-// splitLines calls line for each line of r without its line break, for pieces of at most maxLine bytes of a longer
+// splitLines calls line for each line of r without its line break, for pieces of at most longest bytes of a longer
 // one, and for an incomplete last one. It ends with r. line must not keep its argument.
-func splitLines(r io.Reader, line func([]byte)) {
-	buffer := make([]byte, maxLine)
+func splitLines(r io.Reader, longest int, line func([]byte)) {
+	buffer := make([]byte, longest)
 	held := 0
 	for {
 		n, err := r.Read(buffer[held:])
@@ -96,7 +97,10 @@ func (p *pump) line(text []byte) {
 	if p.tail != nil {
 		p.tail.add(string(text))
 	}
-	p.log.Log(context.Background(), p.level(text), "output", "line", string(text))
+	level := p.level(text)
+	if p.flow.admit(1) {
+		p.log.Log(context.Background(), level, "output", "line", string(text))
+	}
 }
 
 // level makes tracebacks errors: from their first line to the one that names the exception. The stacks that

@@ -31,7 +31,7 @@ func TestSplitLines(t *testing.T) {
 			"byte by byte": iotest.OneByteReader(strings.NewReader(test.input)),
 		} {
 			var got []string
-			splitLines(reader, func(line []byte) { got = append(got, string(line)) })
+			splitLines(reader, maxLine, func(line []byte) { got = append(got, string(line)) })
 			if !slices.Equal(got, test.want) {
 				t.Errorf("%s, %s: %d lines %.80q, want %d %.80q", test.name, name, len(got), got, len(test.want), test.want)
 			}
@@ -44,7 +44,7 @@ func TestPump_TracebacksAreErrors(t *testing.T) {
 	p := &pump{log: slog.New(slog.NewTextHandler(&log, nil)), tail: &tail{}}
 	const output = "hello\nTraceback (most recent call last):\n  File \"a.py\", line 1, in <module>\nValueError: x\nafter\n" +
 		"Thread 0x00007f (most recent call first):\n  File \"b.py\", line 2 in hang\nend"
-	splitLines(strings.NewReader(output), p.line)
+	splitLines(strings.NewReader(output), maxLine, p.line)
 	var levels []string
 	for line := range strings.Lines(log.String()) {
 		levels = append(levels, strings.Fields(line)[1])

@@ -22,6 +22,7 @@ type workerProcess struct {
 	log   *slog.Logger // names the worker
 	mail  *mailbox
 	files fileReceiver
+	flow  *flow
 	host  *host
 	// caller is what Python code of this process asks; set with host.
 	caller Caller
@@ -82,8 +83,8 @@ func (w *workerProcess) adopt(pid int) error {
 		return err
 	}
 	w.process = p
-	w.host.pump(w.stdout, w.log.With("stream", "stdout"), nil)
-	w.host.pump(w.stderr, w.log.With("stream", "stderr"), nil)
+	w.host.pump(w.stdout, w.log.With("stream", "stdout"), nil, w.flow)
+	w.host.pump(w.stderr, w.log.With("stream", "stderr"), nil, w.flow)
 	go w.readControl() // ends with the socket, at the latest by watch
 	go w.watch()       // ends with the process
 	return nil
@@ -127,6 +128,7 @@ func (w *workerProcess) watch() {
 	_ = w.control.SetReadDeadline(time.Now().Add(controlLinger))
 	<-w.controlDone
 	w.caller.Leave()
+	w.flow.close()
 	e := w.process.reap()
 	w.host.oom.explain(&e)
 	_ = w.control.Close()

@@ -45,6 +45,9 @@ type zygoteLauncher struct {
 
 	sessions map[int]bool // of all zygotes of the generation
 
+	output  outputLimits
+	dropped func(lines int) // of output
+
 	zygote *zygote // the latest; nil before the first
 }
 
@@ -59,6 +62,7 @@ type zygote struct {
 	lifeline *os.File // never written to; see workerProcess
 	output   [2]*pump
 	tail     *tail
+	flow     *flow
 	stopping atomic.Bool
 	caller   Caller
 
@@ -68,6 +72,7 @@ type zygote struct {
 func (l *zygoteLauncher) startZygote(number uint64) (pid int, err error) {
 	z := &zygote{number: number, host: l.host, mail: l.mail, tail: &tail{}, controlDone: make(chan struct{}),
 		log: l.log.With("worker", "zygote"), caller: l.host.calls.Join("zygote")}
+	z.flow = newFlow(l.output, z.log, l.dropped)
 	var ours, theirs []*os.File
 	defer func() {
 		closeAll(theirs...)
@@ -97,8 +102,8 @@ func (l *zygoteLauncher) startZygote(number uint64) (pid int, err error) {
 	l.host.family.addSession(z.process.pid)
 	l.sessions[z.process.pid] = true
 	z.lifeline = ours[0]
-	z.output[0] = l.host.pump(ours[1], z.log.With("stream", "stdout"), z.tail)
-	z.output[1] = l.host.pump(ours[2], z.log.With("stream", "stderr"), z.tail)
+	z.output[0] = l.host.pump(ours[1], z.log.With("stream", "stdout"), z.tail, z.flow)
+	z.output[1] = l.host.pump(ours[2], z.log.With("stream", "stderr"), z.tail, z.flow)
 	l.zygote = z
 	go z.read()  // ends with the socket, at the latest by watch
 	go z.watch() // ends with the process
@@ -173,6 +178,7 @@ func (l *zygoteLauncher) spawn(birth uint64, index int) (workerHandle, error) {
 	defer closeAll(theirs...)
 	w.birth, w.index, w.mail, w.files, w.host = birth, index, l.mail, l.files, l.host
 	w.log = l.log.With("worker", index)
+	w.flow = newFlow(l.output, w.log, l.dropped)
 	w.caller = l.host.calls.Join(strconv.Itoa(index))
 	order := struct {
 		Birth  uint64 `json:"birth"`
@@ -283,6 +289,7 @@ func (z *zygote) watch() {
 			linger.Reset(0) // the other one gets no time of its own
 		}
 	}
+	z.flow.close()
 	e := z.process.reap()
 	z.host.oom.explain(&e)
 	_ = z.control.Close()
