@@ -2,12 +2,15 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"time"
+
+	"penknife/control"
 )
 
 // The times that a client of the admin listener gets. Scrapes are small; a slow one is a broken one.
@@ -24,6 +27,12 @@ type Deps struct {
 	Metrics http.Handler
 	// Ready gives nil when requests can be answered, or why they cannot. It must not block.
 	Ready func() error
+	// Report is what the status page and /status.json show. It must not block.
+	Report func() control.Report
+	// Audience is who sees them.
+	Audience Audience
+	// Hosts are names of this server that clients may use for them, beside addresses and localhost.
+	Hosts []string
 	Log   *slog.Logger
 }
 
@@ -36,6 +45,22 @@ type Server struct {
 
 // New makes a server that does nothing yet.
 func New(deps Deps) *Server {
+	return &Server{
+		http: http.Server{
+			Handler:        newMux(deps),
+			ReadTimeout:    readTimeout,
+			WriteTimeout:   writeTimeout,
+			IdleTimeout:    idleTimeout,
+			MaxHeaderBytes: headerLimit,
+			ConnContext:    rememberPeer,
+			ErrorLog:       slog.NewLogLogger(deps.Log.Handler(), slog.LevelDebug),
+		},
+		log:  deps.Log,
+		done: make(chan struct{}),
+	}
+}
+
+func newMux(deps Deps) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", deps.Metrics)
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "alive") })
@@ -46,21 +71,54 @@ func New(deps Deps) *Server {
 		}
 		answer(w, http.StatusOK, "ready")
 	})
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, "penknife: /metrics /livez /readyz")
-	})
-	return &Server{
-		http: http.Server{
-			Handler:        mux,
-			ReadTimeout:    readTimeout,
-			WriteTimeout:   writeTimeout,
-			IdleTimeout:    idleTimeout,
-			MaxHeaderBytes: headerLimit,
-			ErrorLog:       slog.NewLogLogger(deps.Log.Handler(), slog.LevelDebug),
-		},
-		log:  deps.Log,
-		done: make(chan struct{}),
+	if deps.Audience == Nobody || deps.Report == nil {
+		mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+			answer(w, http.StatusOK, "penknife: /metrics /livez /readyz")
+		})
+		return mux
 	}
+	guard := guard{deps.Audience, deps.Hosts}
+	mux.HandleFunc("GET /{$}", guard.before(servePage(deps)))
+	mux.HandleFunc("GET /status.json", guard.before(serveJSON(deps)))
+	return mux
+}
+
+// servePage answers with the status page.
+func servePage(deps Deps) http.HandlerFunc {
+	page := newPage()
+	return func(w http.ResponseWriter, _ *http.Request) {
+		report := deps.Report()
+		text, err := page.render(&report)
+		if err != nil {
+			deps.Log.Error("status page not made", "error", err)
+			answer(w, http.StatusInternalServerError, "the page could not be made; see the log")
+			return
+		}
+		header := w.Header()
+		header.Set("Content-Security-Policy", page.policy)
+		header.Set("Content-Type", "text/html; charset=utf-8")
+		guardContent(header)
+		_, _ = w.Write(text) // a client that left needs no answer
+	}
+}
+
+// serveJSON answers with the same as a document for programs.
+func serveJSON(deps Deps) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		guardContent(w.Header())
+		_ = json.NewEncoder(w).Encode(deps.Report()) // a client that left needs no answer
+	}
+}
+
+// guardContent keeps other web sites from embedding or reading an answer.
+func guardContent(header http.Header) {
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Cross-Origin-Resource-Policy", "same-origin")
+	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	header.Set("X-Frame-Options", "DENY")
 }
 
 func answer(w http.ResponseWriter, status int, text string) {

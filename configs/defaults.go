@@ -45,6 +45,7 @@ func Default() Config {
 			MaxRequestsJitter: 10,
 			MaxUnavailable:    1,
 		},
+		Admin:    Admin{Status: "local"},
 		AppCache: AppCache{Size: 64 << 20, MaxValue: 8 << 20, Channels: 256},
 		Log: Log{
 			Level: "info", Format: "text", Output: "stderr", FileMode: 0o640, Buffer: 4 << 20,

@@ -32,7 +32,11 @@ func (l *Loaded) Settings() []InForce {
 			list := listOf(l, section)
 			for i := range list.Len() {
 				path := fmt.Sprintf("%s[%d].%s", section, i, leaf)
-				add(path, formatValue(fieldNamed(list.Index(i), leaf)), l.Sources.Of(path))
+				source := l.Sources.Of(path)
+				if _, own := l.Sources[path]; !own && leaf != "listen" {
+					source = Source{Kind: SourceDefault} // the line of the list says nothing about this one
+				}
+				add(path, formatValue(fieldNamed(list.Index(i), leaf)), source)
 			}
 			continue
 		}

@@ -37,6 +37,7 @@ var checks = []struct {
 	{"processes", (*checker).processes},
 	{"scaling", (*checker).scaling},
 	{"lifetime-short", (*checker).lifetimeShort},
+	{"public-health", (*checker).publicHealth},
 	{"static-url", (*checker).staticURL},
 	{"static-root", (*checker).staticRoot},
 	{"static-names", (*checker).staticNames},

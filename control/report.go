@@ -10,6 +10,7 @@ type Report struct {
 	Ready     bool       `json:"ready"`
 	NotReady  string     `json:"not_ready,omitempty"` // why /readyz says 503
 	GoVersion string     `json:"go"`
+	CPUs      int        `json:"cpus"` // of the machine
 	Traffic   Traffic    `json:"traffic"`
 	Memory    Memory     `json:"memory"`
 	History   []Sample   `json:"history"`         // one for each second in which there was something, oldest first
@@ -55,6 +56,7 @@ type Sample struct {
 	Busy     int       `json:"busy"`
 	Threads  int       `json:"threads"`
 	Ready    int       `json:"ready"`
+	CPU      float64   `json:"cpus"`         // processors that penknife and its processes use
 	Memory   int64     `json:"memory_bytes"` // everything in Memory
 }
 

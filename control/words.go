@@ -58,6 +58,7 @@ type Worker struct {
 	// requests, or somebody looks.
 	Load     float64 `json:"load"`
 	Resident int64   `json:"resident_bytes,omitempty"`  // 0: not known
+	CPU      float64 `json:"cpu_seconds,omitempty"`     // that its process has used
 	Own      int64   `json:"anonymous_bytes,omitempty"` // of that: no files and no shared memory
 }
 

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -29,8 +30,9 @@ type Pool struct {
 type PoolWorker struct {
 	Index     int // reused after its end, so that it is bounded by the number of workers
 	State     string
-	RSS       int64 // bytes; 0: not known
-	Anonymous int64 // those of them that are no files and no shared memory: what workers.max_rss is about
+	RSS       int64         // bytes; 0: not known
+	CPU       time.Duration // that the process has used
+	Anonymous int64         // those of them that are no files and no shared memory: what workers.max_rss is about
 }
 
 // poolCollector shows a Pool. Every scrape takes a fresh one, so nothing is counted in between.
@@ -38,7 +40,7 @@ type poolCollector struct {
 	take func() Pool
 	list []poolMetric
 
-	workers, resident, anonymous, zygote, python *prometheus.Desc
+	workers, resident, anonymous, cpu, zygote, python *prometheus.Desc
 }
 
 // poolMetric is one number of a Pool.
@@ -78,6 +80,7 @@ func newPoolCollector(take func() Pool) *poolCollector {
 		workers:   desc("penknife_workers", "Worker processes, by state.", "state"),
 		resident:  desc("penknife_worker_resident_memory_bytes", "Resident memory of a worker; memory that processes share counts in each.", "worker"),
 		anonymous: desc("penknife_worker_anonymous_memory_bytes", "Resident memory of a worker without files and shared memory, as workers.max_rss has it.", "worker"),
+		cpu:       desc("penknife_worker_cpu_seconds_total", "Processor time of a worker; it begins anew with each process.", "worker"),
 		zygote:    desc("penknife_zygote_resident_memory_bytes", "Resident memory of the process that workers are forked from."),
 		python:    desc("penknife_python_info", "Always 1; the label is the version of the interpreter.", "version"),
 	}
@@ -88,7 +91,7 @@ func (c *poolCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, one := range c.list {
 		out <- one.desc
 	}
-	for _, desc := range []*prometheus.Desc{c.workers, c.resident, c.anonymous, c.zygote, c.python} {
+	for _, desc := range []*prometheus.Desc{c.workers, c.resident, c.anonymous, c.cpu, c.zygote, c.python} {
 		out <- desc
 	}
 }
@@ -108,6 +111,7 @@ func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
 		if w.RSS > 0 {
 			gauge(c.resident, float64(w.RSS), strconv.Itoa(w.Index))
 			gauge(c.anonymous, float64(w.Anonymous), strconv.Itoa(w.Index))
+			out <- prometheus.MustNewConstMetric(c.cpu, prometheus.CounterValue, w.CPU.Seconds(), strconv.Itoa(w.Index))
 		}
 	}
 	for _, state := range pool.States {

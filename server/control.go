@@ -110,19 +110,19 @@ func ownDirectory(dir string) error {
 func (s *Server) status() control.Status { return s.statusOf(s.engine.Snapshot(), time.Now()) }
 
 func (s *Server) statusOf(snapshot workers.Snapshot, now time.Time) control.Status {
-	memory := s.memory.read(pidsOf(snapshot))
+	usage := s.usage.read(pidsOf(snapshot))
 	status := control.Status{
 		Version: s.version, PID: os.Getpid(), State: s.state(), Started: s.began, Uptime: now.Sub(s.began).Seconds(),
 		Config: s.loaded.File, Application: s.inForce.Load().Config.App.WSGI, Listeners: s.open.list(),
-		Connections: s.connections.Load(), Current: s.generationStatus(snapshot, memory, now), Reloads: s.reloads.past(),
+		Connections: s.connections.Load(), Current: s.generationStatus(snapshot, usage, now), Reloads: s.reloads.past(),
 	}
 	status.Daemons, status.Jobs = sidecarStatus(s.sidecars, now)
 	if snapshot.Joining != nil {
-		joining := s.generationStatus(*snapshot.Joining, memory, now)
+		joining := s.generationStatus(*snapshot.Joining, usage, now)
 		status.Joining = &joining
 	}
 	for _, replaced := range snapshot.Draining {
-		status.Draining = append(status.Draining, s.generationStatus(replaced, memory, now))
+		status.Draining = append(status.Draining, s.generationStatus(replaced, usage, now))
 	}
 	return status
 }
@@ -137,7 +137,7 @@ func (s *Server) state() string {
 	return "starting"
 }
 
-func (s *Server) generationStatus(g workers.Snapshot, memory map[int]footprint, now time.Time) control.Generation {
+func (s *Server) generationStatus(g workers.Snapshot, usage *usage, now time.Time) control.Generation {
 	status := control.Generation{
 		Number: g.Generation, Python: g.Python, ZygotePID: g.ZygotePID, CrashLoop: g.CrashLoop,
 		InFlight: g.InFlight, Waiting: g.Waiting, Threads: g.Threads, Places: g.Places,
@@ -156,7 +156,8 @@ func (s *Server) generationStatus(g workers.Snapshot, memory map[int]footprint, 
 		status.Workers = append(status.Workers, control.Worker{
 			Index: w.Index, PID: w.PID, State: w.State.String(), Reason: w.Reason.String(), Started: w.Started,
 			Uptime: now.Sub(w.Started).Seconds(), Busy: w.Busy, Requests: w.Served,
-			Load: s.loads.of(w.Index), Resident: memory[w.PID].resident, Own: memory[w.PID].anonymous,
+			Load: s.loads.of(w.Index), Resident: usage.of[w.PID].resident, Own: usage.of[w.PID].anonymous,
+			CPU: usage.of[w.PID].cpu.Seconds(),
 		})
 	}
 	return status

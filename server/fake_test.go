@@ -38,8 +38,9 @@ type fakeEngine struct {
 	reloads    chan *configs.Loaded
 	reloadErr  chan error
 	generation atomic.Uint64
-	draining   atomic.Bool  // the snapshot has another generation
-	left       atomic.Int64 // how long Shutdown's ctx had, in nanoseconds; negative: it was over
+	running    []workers.Running // set before the start
+	draining   atomic.Bool       // the snapshot has another generation
+	left       atomic.Int64      // how long Shutdown's ctx had, in nanoseconds; negative: it was over
 }
 
 func newFakeEngine() *fakeEngine {
@@ -86,8 +87,6 @@ func (e *fakeEngine) Reload(ctx context.Context, loaded *configs.Loaded) error {
 	}
 }
 
-func (e *fakeEngine) Running() []workers.Running { return nil }
-
 func (e *fakeEngine) Snapshot() workers.Snapshot {
 	snapshot := workers.Snapshot{
 		Generation: e.generation.Load(), InFlight: e.InFlight(), Places: 10,
@@ -118,6 +117,8 @@ func (e *fakeEngine) AwaitScaled(context.Context) error { return nil }
 func (e *fakeEngine) Scaling() workers.Scaling {
 	return workers.Scaling{Wanted: int(e.workers.Load()), Least: 1, Most: 4, Mode: workers.ScaleHand}
 }
+
+func (e *fakeEngine) Running() []workers.Running { return e.running }
 
 func (e *fakeEngine) Ready() int    { return int(e.workers.Load()) }
 func (e *fakeEngine) InFlight() int { return int(e.inFlight.Load()) }

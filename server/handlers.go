@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"penknife/admin"
 	"penknife/gateway"
 	"penknife/static"
 )
@@ -27,8 +28,14 @@ func buildHandler(s *Server) (gateway.Handler, error) {
 		s.metrics.Static.Watch(files.HeldBytes)
 		handler = files
 	}
+	if cfg := s.loaded.Config.Admin; cfg.PublicLivez != "" || cfg.PublicReadyz != "" {
+		handler = &admin.Health{Livez: cfg.PublicLivez, Readyz: cfg.PublicReadyz, Ready: s.ready, Next: handler}
+	}
 	return handler, nil
 }
+
+// ready gives nil if the server should be sent requests, or why not.
+func (s *Server) ready() error { return s.gate.ready(s.engine) }
 
 // gate answers 503 until the engine is ready. The request's path through it is one atomic load.
 type gate struct {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"penknife/accesslog"
+	"penknife/admin"
 	"penknife/appcalls"
 	"penknife/gateway"
 	"penknife/metrics"
@@ -31,6 +32,9 @@ func (o *observer) RequestDone(r *gateway.Request, outcome gateway.Outcome) {
 	}
 	if outcome.Err != nil {
 		o.requests.Failed(int(gateway.KindOf(outcome.Err)))
+	}
+	if r.Trace.Engine == admin.Engine {
+		return // probes come every few seconds and say nothing
 	}
 	o.history.requested()
 	if o.access != nil {

@@ -12,11 +12,11 @@ import (
 func (s *Server) pool() metrics.Pool {
 	snapshot := s.engine.Snapshot()
 	p := metrics.Pool{
-		Ready: s.gate.ready(s.engine) == nil, Python: snapshot.Python, Generation: snapshot.Generation,
+		Ready: s.ready() == nil, Python: snapshot.Python, Generation: snapshot.Generation,
 		Draining: len(snapshot.Draining), CrashLoop: snapshot.CrashLoop, Places: snapshot.Places, States: workers.States(),
 	}
-	memory := s.memory.read(pidsOf(snapshot))
-	p.ZygoteRSS = memory[snapshot.ZygotePID].resident
+	usage := s.usage.read(pidsOf(snapshot))
+	p.ZygoteRSS = usage.of[snapshot.ZygotePID].resident
 	add := func(g workers.Snapshot) {
 		p.Waiting += g.Waiting
 		p.InFlight += g.InFlight
@@ -30,7 +30,8 @@ func (s *Server) pool() metrics.Pool {
 	add(snapshot)
 	for _, w := range snapshot.Workers {
 		p.Workers = append(p.Workers, metrics.PoolWorker{
-			Index: w.Index, State: w.State.String(), RSS: memory[w.PID].resident, Anonymous: memory[w.PID].anonymous,
+			Index: w.Index, State: w.State.String(), RSS: usage.of[w.PID].resident, Anonymous: usage.of[w.PID].anonymous,
+			CPU: usage.of[w.PID].cpu,
 		})
 	}
 	for _, other := range snapshot.Others() {

@@ -9,6 +9,7 @@ import (
 
 	"penknife/control"
 	"penknife/workers"
+	"penknife/workers/link"
 )
 
 // runningShown bounds how many requests in flight a report lists.
@@ -18,13 +19,13 @@ const runningShown = 100
 func (s *Server) report() control.Report {
 	now := time.Now()
 	snapshot := s.engine.Snapshot()
-	memory := s.memory.read(pidsOf(snapshot))
+	usage := s.usage.read(pidsOf(snapshot))
 	r := control.Report{
-		Status: s.statusOf(snapshot, now), At: now, GoVersion: runtime.Version(), Traffic: s.traffic(),
-		Memory: memoryOf(snapshot, memory), History: s.history.past(), Running: s.running(), Errors: s.errors(),
+		Status: s.statusOf(snapshot, now), At: now, GoVersion: runtime.Version(), CPUs: runtime.NumCPU(), Traffic: s.traffic(),
+		Memory: memoryOf(snapshot, usage), History: s.history.past(), Running: s.running(), Errors: s.errors(),
 		ErrorsAll: s.incidents.Total(), Past: s.reloads.latest(),
 	}
-	err := s.gate.ready(s.engine)
+	err := s.ready()
 	if r.Ready = err == nil; !r.Ready {
 		r.NotReady = err.Error()
 	}
@@ -48,11 +49,11 @@ func (s *Server) traffic() control.Traffic {
 	return t
 }
 
-func memoryOf(snapshot workers.Snapshot, memory map[int]footprint) control.Memory {
-	m := control.Memory{Server: memory[os.Getpid()].resident, Zygote: memory[snapshot.ZygotePID].resident}
+func memoryOf(snapshot workers.Snapshot, usage *usage) control.Memory {
+	m := control.Memory{Server: usage.of[os.Getpid()].resident, Zygote: usage.of[snapshot.ZygotePID].resident}
 	for _, g := range generations(snapshot) {
 		for _, w := range g.Workers {
-			m.Workers += memory[w.PID].resident
+			m.Workers += usage.of[w.PID].resident
 		}
 	}
 	return m
@@ -92,7 +93,7 @@ func (s *Server) errors() []control.Incident {
 // observeMoment is what history asks for each second.
 func (s *Server) observeMoment(since time.Duration) moment {
 	snapshot := s.engine.Snapshot()
-	s.loads.look(snapshot, nil, since)
+	s.loads.look(snapshot, s.longer(snapshot.Generation, since), since)
 	m := moment{totals: s.metrics.Requests.Totals(), busy: snapshot.InFlight > 0 || len(snapshot.Draining) > 0}
 	sample := &m.sample
 	for _, g := range generations(snapshot) {
@@ -105,7 +106,21 @@ func (s *Server) observeMoment(since time.Duration) moment {
 			}
 		}
 	}
-	memory := memoryOf(snapshot, s.memory.read(pidsOf(snapshot)))
+	usage := s.usage.read(pidsOf(snapshot))
+	memory := memoryOf(snapshot, usage)
+	sample.CPU = usage.cpu
 	sample.Memory = memory.Server + memory.Zygote + memory.Workers
 	return m
+}
+
+// longer counts the requests of a generation that have run for so long, by worker.
+func (s *Server) longer(generation uint64, than time.Duration) map[int]int {
+	count := map[int]int{}
+	for _, one := range s.engine.Running() {
+		works := one.State == link.Working || one.State == link.Abandoned
+		if works && one.Generation == generation && one.Worker >= 0 && one.App >= than {
+			count[one.Worker]++
+		}
+	}
+	return count
 }

@@ -72,7 +72,7 @@ type Server struct {
 	fronts   *fronts
 	open     *listeners // nil before the sockets stage
 
-	memory   *memoryReader
+	usage    *usageReader
 	loads    loads
 	history  *history
 	reloads  *reloader
@@ -125,7 +125,7 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 	s.inForce.Store(s.loaded)
 	s.reloads = newReloader(func(ctx context.Context) control.Reloaded { return s.reload(ctx, options.Reload) })
 	s.control = s.newControl()
-	s.memory, s.history = newMemoryReader(time.Now), newHistory(s.observeMoment)
+	s.usage, s.history = newUsageReader(time.Now), newHistory(s.observeMoment)
 	s.sidecars = sidecars.New(sidecars.Deps{Log: s.log, Counter: s.metrics.Sidecars})
 	s.metrics.Workers.Watch(s.pool)
 	s.watchScaling()
@@ -135,7 +135,8 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 	s.observer = &observer{requests: s.metrics.Requests, loads: &s.loads, history: s.history}
 	s.observer.access = s.logs.lines
 	s.admin = admin.New(admin.Deps{
-		Metrics: s.metrics.Handler(), Log: s.log, Ready: func() error { return s.gate.ready(engine) },
+		Metrics: s.metrics.Handler(), Log: s.log, Ready: s.ready, Report: s.report,
+		Audience: admin.AudienceOf(cfg.Admin.Status), Hosts: cfg.Admin.Hosts,
 	})
 	s.fronts = &fronts{log: s.log, failed: s.failed}
 	return s, nil

@@ -1,0 +1,36 @@
+package admin
+
+import (
+	"fmt"
+
+	"penknife/control"
+)
+
+// cacheView is the section about the response cache.
+type cacheView struct {
+	Summary, Full, FullLabel string
+	Facts, Top               []fact
+}
+
+// cacheOf gives nil when there is no cache.
+func cacheOf(c *control.Cache) *cacheView {
+	if c == nil {
+		return nil
+	}
+	part := float64(c.Bytes) / float64(max(c.Capacity, 1))
+	v := &cacheView{
+		Summary: "no request yet", Full: fmt.Sprintf("%.1f", 100*min(part, 1)),
+		FullLabel: size(c.Bytes) + " of " + size(c.Capacity) + " in use",
+		Facts: []fact{
+			{"entries", grouped(uint64(max(c.Entries, 0)))}, {"in use", size(c.Bytes) + " of " + size(c.Capacity)},
+			{"hits", grouped(c.Hits)}, {"misses", grouped(c.Misses)},
+		},
+	}
+	if asked := c.Hits + c.Misses; asked > 0 {
+		v.Summary = percent(float64(c.Hits)/float64(asked)) + " hits"
+	}
+	for _, key := range c.Top {
+		v.Top = append(v.Top, fact{key.Key, grouped(key.Hits)})
+	}
+	return v
+}
