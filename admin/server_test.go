@@ -21,7 +21,7 @@ func start(t *testing.T, metrics http.Handler, ready func() error) (*Server, str
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(Deps{Metrics: metrics, Ready: ready, Log: slog.New(slog.DiscardHandler)})
+	s := New(Deps{Metrics: metrics, Ready: ready, Audience: Nobody, Log: slog.New(slog.DiscardHandler)})
 	s.Start(listener)
 	return s, "http://" + listener.Addr().String()
 }
