@@ -37,6 +37,8 @@ func Default() Config {
 			Queue:          1024,
 			QueueTimeout:   30 * time.Second,
 			RequestTimeout: 60 * time.Second,
+			Interrupt:      true,
+			InterruptGrace: 5 * time.Second,
 			StartTimeout:   60 * time.Second,
 			GracePeriod:    30 * time.Second,
 			CPUScheduling:  "batch",
@@ -50,6 +52,7 @@ func Default() Config {
 		Log: Log{
 			Level: "info", Format: "text", Output: "stderr", FileMode: 0o640, Buffer: 4 << 20,
 			Access: "off", AccessOutput: "stdout", AccessValue: 4 << 10, AccessDelay: time.Second,
+			Slow:            5 * time.Second,
 			RequestIDHeader: "X-Request-ID",
 			SyslogAddress:   "unix:/dev/log", SyslogFacility: "daemon", SyslogFormat: "auto", SyslogTag: "penknife",
 			JournalSocket: "/run/systemd/journal/socket",

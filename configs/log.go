@@ -17,6 +17,8 @@ type Log struct {
 	AccessValue  ByteSize      `yaml:"access_value"`  // longest value
 	AccessDelay  time.Duration `yaml:"access_delay"`  // longest time that a line waits for others
 
+	Slow time.Duration `yaml:"slow"` // a request that takes the application longer has a record while it runs; 0: none
+
 	RequestIDHeader   string `yaml:"request_id_header"`   // empty: requests have no identifier
 	RequestIDResponse bool   `yaml:"request_id_response"` // answers carry it too
 
@@ -56,6 +58,9 @@ var logDocs = map[string]keyDoc{
 		doc: "The longest value in a line of `log.access`, such as a URL. What is cut ends with `...`."},
 	"log.access_delay": {max: int64(time.Minute),
 		doc: "How long a line of `log.access` may wait for others, so that they share a write. 0s writes each at once."},
+	"log.slow": {max: day,
+		doc: "A request that takes the application longer than this gets a record while it still runs, with the place in " +
+			"the code where it is. Measured as `workers.request_timeout` is. 0 is never."},
 	"log.request_id_header": {
 		doc: "The header that carries a request's identifier. It is taken from trusted peers (`http.trusted_proxies`, unix " +
 			"sockets, uwsgi, where the variable `REQUEST_ID` counts too) and made for everybody else; the application " +

@@ -12,6 +12,8 @@ type Workers struct {
 	Queue          int           `yaml:"queue"`           // requests in flight or waiting, over all workers: 503 above
 	QueueTimeout   time.Duration `yaml:"queue_timeout"`   // waiting for a worker: 503; 0 is none
 	RequestTimeout time.Duration `yaml:"request_timeout"` // in the application: 504; 0 is none
+	Interrupt      bool          `yaml:"interrupt"`       // by an exception in the application, at request_timeout
+	InterruptGrace time.Duration `yaml:"interrupt_grace"` // for it to come back; then the worker is replaced
 	StartTimeout   time.Duration `yaml:"start_timeout"`   // import of the application
 	GracePeriod    time.Duration `yaml:"grace_period"`    // for requests in flight at TERM
 	CPUScheduling  string        `yaml:"cpu_scheduling"`  // batch or other: of all penknife's processes
@@ -45,8 +47,13 @@ var workerDocs = map[string]keyDoc{
 	"workers.queue_timeout": {flag: "queue-timeout", max: day,
 		doc: "How long a request may wait for a worker: 503. 0 is no limit."},
 	"workers.request_timeout": {flag: "request-timeout", max: day,
-		doc: "How long the application may take for a request: 504, the Python stacks go to the log, and the worker " +
-			"is replaced. 0 is no limit."},
+		doc: "How long the application may take for a request, and later between two blocks of its answer: 504, and the " +
+			"Python stacks go to the log. Then see `workers.interrupt`. 0 is no limit."},
+	"workers.interrupt": {
+		doc: "Whether `penknife.RequestTimeout` is raised in the application at `workers.request_timeout`, so that it can " +
+			"clean up and the worker lives on. Without, the worker is replaced at once."},
+	"workers.interrupt_grace": {min: int64(100 * time.Millisecond), max: day,
+		doc: "How long the application has to come back after that exception. Then the worker is replaced."},
 	"workers.start_timeout": {flag: "start-timeout", min: int64(time.Second), max: day,
 		doc: "How long the import of the application may take."},
 	"workers.grace_period": {flag: "grace-period", max: day,

@@ -15,6 +15,8 @@ type Workers struct {
 	took     prometheus.Observer
 	exits    *bounded
 	retired  *bounded
+	ended    *bounded
+	slow     prometheus.Counter
 	scaled   *bounded
 	overdue  prometheus.Counter
 	inMemory prometheus.Counter
@@ -45,9 +47,13 @@ func newWorkers(registry *prometheus.Registry, names Names) *Workers {
 		Name: "penknife_log_app_dropped_total",
 		Help: "Lines of the application's output beyond log.app_rate.",
 	})
-	registry.MustRegister(starts, took, overdue, spooled, output)
+	slow := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "penknife_requests_slow_total",
+		Help: "Requests that took the application longer than log.slow, while they ran.",
+	})
+	registry.MustRegister(slow, starts, took, overdue, spooled, output)
 	w := &Workers{
-		starts: starts, took: took, overdue: overdue, output: output,
+		starts: starts, took: took, overdue: overdue, slow: slow, output: output,
 		inMemory: spooled.WithLabelValues("memory"), inFile: spooled.WithLabelValues("file"),
 		exits: newBounded(registry, prometheus.CounterOpts{
 			Name: "penknife_worker_exits_total",
@@ -57,7 +63,11 @@ func newWorkers(registry *prometheus.Registry, names Names) *Workers {
 			Name: "penknife_worker_retirements_total",
 			Help: "Workers that had to leave although they lived, by reason.",
 		}, "reason"),
-		scaled:   newScaled(registry),
+		scaled: newScaled(registry),
+		ended: newBounded(registry, prometheus.CounterOpts{
+			Name: "penknife_overdue_outcomes_total",
+			Help: "What became of the workers of requests that passed workers.request_timeout: interrupted or returned, and the worker lives on, or replaced.",
+		}, "outcome"),
 		registry: registry,
 	}
 	w.exits.expect(names.Exits)
@@ -76,6 +86,13 @@ func (w *Workers) WorkerExited(cause string) { w.exits.inc(cause) }
 
 // WorkerRetired counts a worker that had to leave. Reason is one of the manager's few constant texts.
 func (w *Workers) WorkerRetired(reason string) { w.retired.inc(reason) }
+
+// OverdueEnded counts what became of the worker of a request that had passed its time limit. Outcome is one of the
+// manager's few constant texts.
+func (w *Workers) OverdueEnded(outcome string) { w.ended.inc(outcome) }
+
+// RequestSlow counts a request that took the application longer than log.slow.
+func (w *Workers) RequestSlow() { w.slow.Inc() }
 
 // RequestOverdue counts a request that passed its time limit in the application.
 func (w *Workers) RequestOverdue() { w.overdue.Inc() }

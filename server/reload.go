@@ -65,6 +65,7 @@ func mergeReloaded(start, fresh *configs.Loaded) (merged *configs.Loaded, restar
 	merged = &configs.Loaded{Config: start.Config, Sources: fresh.Sources, File: fresh.File}
 	merged.Config.App = fresh.Config.App
 	merged.Config.Workers = fresh.Config.Workers
+	merged.Config.Log.Slow = fresh.Config.Log.Slow
 	merged.Config.Daemons, merged.Config.Cron = fresh.Config.Daemons, fresh.Config.Cron
 	merged.Config.Workers.CPUScheduling = start.Config.Workers.CPUScheduling // threads that run keep theirs
 	log := &merged.Config.Log

@@ -15,6 +15,10 @@ type Counters interface {
 	Scaled(direction, reason string)
 	// RequestOverdue: a request passed its time limit in the application.
 	RequestOverdue()
+	// OverdueEnded: what became of the worker's thread afterwards; outcome is an Outcome's name.
+	OverdueEnded(outcome string)
+	// RequestSlow: a request took longer than log.slow in the application.
+	RequestSlow()
 	// BodySpooled: a request body was received; toFile when it did not fit into memory.
 	BodySpooled(bytes int64, toFile bool)
 	// OutputDropped: lines of a process were not logged, because it writes more than log.app_rate.
@@ -29,5 +33,7 @@ func (noCounters) WorkerExited(string)         {}
 func (noCounters) WorkerRetired(string)        {}
 func (noCounters) Scaled(string, string)       {}
 func (noCounters) RequestOverdue()             {}
+func (noCounters) OverdueEnded(string)         {}
+func (noCounters) RequestSlow()                {}
 func (noCounters) BodySpooled(int64, bool)     {}
 func (noCounters) OutputDropped(int)           {}

@@ -60,6 +60,16 @@ type (
 		index   int
 		request link.Overdue
 	}
+	// dumped: the stacks of a worker with an overdue request were written to the log.
+	dumped struct {
+		birth uint64
+		claim link.Claim
+	}
+	// slow: a request takes longer than log.slow in the worker with this index, and goes on.
+	slow struct {
+		index   int
+		request link.Overdue
+	}
 	// hostile: the worker with this index (-1: nobody knows which) wrote nonsense into the queue's memory.
 	hostile struct {
 		index  int
@@ -89,6 +99,8 @@ func (workerReady) isEvent()   {}
 func (workerFailed) isEvent()  {}
 func (workerExited) isEvent()  {}
 func (overdue) isEvent()       {}
+func (dumped) isEvent()        {}
+func (slow) isEvent()          {}
 func (hostile) isEvent()       {}
 func (scale) isEvent()         {}
 func (roll) isEvent()          {}

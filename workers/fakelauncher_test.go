@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"penknife/gateway"
+	"penknife/workers/link"
 )
 
 // fakeWorld is launcher and queue of a supervisor that runs in a synctest bubble. Its fields may be touched by the
@@ -34,6 +35,9 @@ type fakeWorld struct {
 	died                  map[int][]string
 	refusal               *gateway.Error // what the queue was told last
 	refusals              int
+	dump                  string // of every worker's stacks
+	cameBack              map[link.Claim]bool
+	interrupted           []link.Claim
 }
 
 type fakeWorker struct {
@@ -87,6 +91,7 @@ func (w *fakeWorker) exits(e exit) { w.world.mail.put(workerExited{w.birth, e}) 
 func (w *fakeWorker) adopt(int) error              { w.adopted = true; return nil }
 func (w *fakeWorker) abandon()                     { w.abandoned = true }
 func (w *fakeWorker) signal(number syscall.Signal) { w.signals = append(w.signals, number) }
+func (w *fakeWorker) stacks(tell func(string))     { w.signal(stackSignal); tell(w.world.dump) }
 func (w *fakeWorker) kill() {
 	if w.killed || w.world.immortal {
 		return
@@ -121,6 +126,12 @@ func (f *fakeWorld) Census(held []int) int {
 	return f.waiting
 }
 
+func (f *fakeWorld) Holds(c link.Claim) bool { return !f.cameBack[c] }
+func (f *fakeWorld) Interrupt(c link.Claim) bool {
+	f.interrupted = append(f.interrupted, c)
+	return !f.cameBack[c]
+}
+
 func (f *fakeWorld) Refuse(err *gateway.Error) { f.refusal, f.refusals = err, f.refusals+1 }
 
 const fakeProcesses = 2
@@ -130,7 +141,7 @@ const fakeProcesses = 2
 func inBubble(t *testing.T, prepare func(*fakeWorld), test func(*testing.T, *fakeWorld)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		f := &fakeWorld{obeys: true, busy: map[int]int{}, died: map[int][]string{}, served: map[int]uint64{}}
+		f := &fakeWorld{obeys: true, busy: map[int]int{}, died: map[int][]string{}, served: map[int]uint64{}, cameBack: map[link.Claim]bool{}}
 		f.supervisor = newSupervisor(supervisorConfig{
 			generation: 1, wanted: fakeProcesses, configured: fakeProcesses, mode: ScaleFixed,
 			bounds: bounds{1, 4 * fakeProcesses, "workers.max_processes"}, auto: autoscaler{mode: ScaleFixed}, indexes: 2*fakeProcesses + 2, startTimeout: time.Minute,

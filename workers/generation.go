@@ -48,6 +48,8 @@ func newGeneration(number uint64, c Config, d Deps, h *host) (*generation, error
 		Keeper:         &h.keeper,
 		Log:            d.Log,
 		Overdue:        func(worker int, o link.Overdue) { mail.put(overdue{worker, o}) },
+		Slow:           c.Log.Slow,
+		SlowRequest:    func(worker int, o link.Overdue) { mail.put(slow{worker, o}) },
 		Hostile:        func(worker int, reason string) { mail.put(hostile{worker, reason}) },
 	}
 	if newRecycling(c.Workers).counts() || newAutoscaler(c.Workers).mode != ScaleFixed {
@@ -66,11 +68,15 @@ func newGeneration(number uint64, c Config, d Deps, h *host) (*generation, error
 	g.launcher.mail = mail
 	g.launcher.output, g.launcher.dropped = newOutputLimits(c.Log), d.Counters.OutputDropped
 	g.launcher.settings.Threads = threads
+	if interruptGrace(c.Workers) > 0 {
+		g.launcher.settings.InterruptSignal = int(interruptSignal)
+	}
 	g.launcher.settings.Multiprocess = limits.most > 1
 	auto := newAutoscaler(c.Workers)
 	g.supervisor = newSupervisor(supervisorConfig{
 		generation: number, wanted: c.Workers.Processes.Min, configured: c.Workers.Processes.Min, mode: auto.mode,
 		bounds: limits, auto: auto, indexes: indexes, startTimeout: c.Workers.StartTimeout,
+		interrupt: interruptGrace(c.Workers),
 		recycling: newRecycling(c.Workers), interpreter: g.launcher.python, log: d.Log, counters: d.Counters,
 	}, g.launcher, g.queue, mail)
 	return g, nil

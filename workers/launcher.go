@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"penknife/gateway"
+	"penknife/workers/link"
 )
 
 // launcher is what the supervisor may do to the world. Its methods return at once; what comes of them arrives as
@@ -27,6 +28,9 @@ type workerHandle interface {
 	abandon()
 	// signal reaches the process itself, kill every process of its group.
 	signal(number syscall.Signal)
+	// stacks has the process write the stacks of all its threads, and calls tell with them from any goroutine, possibly
+	// at once; with "" when it does not within a second or so.
+	stacks(tell func(dump string))
 	kill()
 	// memory is the resident memory that is its own, in bytes; 0 when nobody can tell.
 	memory() int64
@@ -43,5 +47,7 @@ type lanes interface {
 	Busy(worker int) int
 	Served(worker int) uint64
 	Census(held []int) (waiting int)
+	Holds(link.Claim) bool
+	Interrupt(link.Claim) bool
 	Refuse(err *gateway.Error)
 }

@@ -19,7 +19,7 @@ type Config struct {
 	App     configs.App
 	Workers configs.Workers
 	Limits  configs.Limits // of HeaderBlock, BodyMemory and TempDir
-	Log     configs.Log    // of AppRate, AppBurst and AppLine
+	Log     configs.Log    // of AppRate, AppBurst, AppLine and Slow
 }
 
 // Deps is what a Manager is given. Nil values are permitted.

@@ -37,6 +37,10 @@ func (s *supervisor) handle(e event, now time.Time) {
 		}
 	case overdue:
 		s.onOverdue(e, now)
+	case dumped:
+		s.onDumped(e, now)
+	case slow:
+		s.onSlow(e, now)
 	case hostile:
 		s.onHostile(e, now)
 	case scale:
@@ -166,6 +170,7 @@ func (s *supervisor) onWorkerExited(w *worker, e exit, now time.Time) {
 		e.text = fmt.Sprintf("%s (%s)", e.text, w.reason)
 	}
 	s.move(w, Exited)
+	s.buryOverdue(w)
 	s.served += s.lanes.Served(w.index)
 	lost := s.lanes.WorkerDied(w.index, e.text)
 	s.forget(w)
@@ -203,27 +208,6 @@ func startProblem(w *worker, e exit) *StartError {
 		return &StartError{Kind: StartTimeout, Reason: "a worker was not ready in time"}
 	}
 	return &StartError{Kind: StartCrash, Reason: "a worker died before the server was ready: " + e.text}
-}
-
-func (s *supervisor) onOverdue(e overdue, now time.Time) {
-	w := s.byIndex(e.index)
-	if w == nil {
-		return
-	}
-	s.counters.RequestOverdue()
-	s.log.Error("request timeout: the stacks of the worker's threads follow in its output, then it is replaced",
-		"worker", w.index, "pid", w.pid, "request", e.request.RequestID, "request_id", e.request.Name, "method", e.request.Method,
-		"target", e.request.Target, "age", e.request.Age)
-	w.overdue++
-	if w.overdue == 1 && w.pid != 0 {
-		w.handle.signal(stackSignal)
-	}
-	if w.state == Ready {
-		s.drain(w, RetireOverdue, now.Add(overdueGrace))
-	}
-	if w.state == Draining {
-		w.check = now.Add(overdueCheck)
-	}
 }
 
 // onHostile kills at once: what else such a process would write is not to be waited for.

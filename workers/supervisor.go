@@ -27,6 +27,7 @@ type supervisorConfig struct {
 	auto         autoscaler
 	indexes      int // worker indexes that the queue has; the surplus over bounds.most is for replacements
 	startTimeout time.Duration
+	interrupt    time.Duration // that the application has to give way to an exception; 0: there is none
 	recycling    recycling
 	interpreter  string // its path, for messages
 	log          *slog.Logger

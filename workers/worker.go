@@ -1,9 +1,6 @@
 package workers
 
-import (
-	"syscall"
-	"time"
-)
+import "time"
 
 // worker is the supervisor's record of one worker process. Only the supervisor's goroutine touches it.
 type worker struct {
@@ -19,9 +16,11 @@ type worker struct {
 	ready    time.Time // zero until it was
 	deadline time.Time // of the present state; zero: none
 	check    time.Time // next look at what it still holds; zero: none
-	overdue  int       // requests that passed their limit in it
-	settled  bool      // has lived for stableLife, and that was said
-	stuck    bool      // was killed and does not go
+	overdue  []*overdueRequest
+	// overdueCheck is the next look at those, dumped when slow ones last had its stacks shown.
+	overdueCheck, dumped time.Time
+	settled              bool // has lived for stableLife, and that was said
+	stuck                bool // was killed and does not go
 
 	limits lifeLimits
 	enough RetireReason // the limit that it has reached; it stays Ready until its successor is
@@ -30,17 +29,11 @@ type worker struct {
 
 // Time limits inside the supervisor.
 const (
-	exitGrace    = 5 * time.Second        // for a worker that was told to leave and has nothing left to do
-	shortGrace   = 300 * time.Millisecond // the same, when the time for stopping is over
-	overdueGrace = 5 * time.Second        // for the other requests of a worker that has an overdue one
-	overdueCheck = 250 * time.Millisecond // between looks at them; also the time that the dump of its stacks has
-	killWait     = 5 * time.Second        // from SIGKILL to the exit; a process in uninterruptible sleep takes longer
-	zygoteGrace  = time.Second            // for a zygote that was told to leave
+	exitGrace   = 5 * time.Second        // for a worker that was told to leave and has nothing left to do
+	shortGrace  = 300 * time.Millisecond // the same, when the time for stopping is over
+	killWait    = 5 * time.Second        // from SIGKILL to the exit; a process in uninterruptible sleep takes longer
+	zygoteGrace = time.Second            // for a zygote that was told to leave
 )
-
-// stackSignal makes a Python process write the stacks of all its threads to its stderr. A real-time signal: no
-// application uses it by accident.
-const stackSignal = syscall.Signal(60)
 
 // move changes the state, if the table allows it.
 func (s *supervisor) move(w *worker, next State) bool {
@@ -79,6 +72,7 @@ func (s *supervisor) kill(w *worker, reason RetireReason, now time.Time) {
 
 // checkWorker does what a worker's deadlines ask for.
 func (s *supervisor) checkWorker(w *worker, now time.Time) {
+	s.checkOverdue(w, now)
 	switch w.state {
 	case Starting:
 		if s.due(w.deadline, now) {
@@ -106,27 +100,16 @@ func (s *supervisor) checkWorker(w *worker, now time.Time) {
 	}
 }
 
-// checkDraining kills a worker whose time is over, or that holds nothing but overdue requests.
+// checkDraining kills a worker whose time is over.
 func (s *supervisor) checkDraining(w *worker, now time.Time) {
 	if s.due(w.deadline, now) {
 		s.kill(w, w.reason, now)
 		s.due(w.deadline, now)
 		return
 	}
-	if w.overdue == 0 {
+	if len(w.overdue) == 0 {
 		s.checkLeaving(w, now)
-		return
 	}
-	if !s.due(w.check, now) {
-		return
-	}
-	if s.lanes.Busy(w.index) <= w.overdue {
-		s.kill(w, w.reason, now)
-		s.due(w.deadline, now)
-		return
-	}
-	w.check = now.Add(overdueCheck)
-	s.due(w.check, now)
 }
 
 // due tells whether a moment has come; if not, the supervisor will look again then. Zero never comes.

@@ -33,12 +33,13 @@ type workerProcess struct {
 	control        *net.UnixConn
 	stdout, stderr *os.File
 	process        *process // nil before adopt
+	dumps          stackDumps
 
 	controlDone chan struct{}
 }
 
 // newWorkerProcess makes both ends. theirs are, in order, what the worker expects: lifeline, control socket, stdout,
-// stderr; the caller closes them when they were sent.
+// stderr, and the pipe for dumps of stacks; the caller closes them when they were sent.
 func newWorkerProcess() (w *workerProcess, theirs []*os.File, err error) {
 	w = &workerProcess{controlDone: make(chan struct{})}
 	defer func() {
@@ -63,14 +64,20 @@ func newWorkerProcess() (w *workerProcess, theirs []*os.File, err error) {
 	if w.stderr, stderr, err = os.Pipe(); err != nil {
 		return nil, theirs, err
 	}
-	return w, append(theirs, stderr), nil
+	theirs = append(theirs, stderr)
+	var dumps *os.File
+	if w.dumps.pipe, dumps, err = os.Pipe(); err != nil {
+		return nil, theirs, err
+	}
+	w.dumps.signal = func() { w.signal(stackSignal) }
+	return w, append(theirs, dumps), nil
 }
 
 func (w *workerProcess) abandon() {
 	if w.caller != nil {
 		w.caller.Leave()
 	}
-	closeAll(w.lifeline, w.stdout, w.stderr)
+	closeAll(w.lifeline, w.stdout, w.stderr, w.dumps.pipe)
 	if w.control != nil {
 		_ = w.control.Close()
 	}
@@ -91,6 +98,8 @@ func (w *workerProcess) adopt(pid int) error {
 }
 
 func (w *workerProcess) signal(number syscall.Signal) { _ = w.process.signal(number) }
+
+func (w *workerProcess) stacks(tell func(string)) { w.dumps.ask(tell) }
 
 func (w *workerProcess) kill() { w.process.killGroup() }
 
@@ -129,6 +138,8 @@ func (w *workerProcess) watch() {
 	<-w.controlDone
 	w.caller.Leave()
 	w.flow.close()
+	w.dumps.running.Wait()
+	_ = w.dumps.pipe.Close()
 	e := w.process.reap()
 	w.host.oom.explain(&e)
 	_ = w.control.Close()

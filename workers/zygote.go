@@ -15,7 +15,10 @@ import (
 )
 
 // bootstrap is what the interpreter is given with -c. It must parse under every Python.
-const bootstrap = `import sys; sys.path.insert(0, "/proc/self/fd/4"); from penknife.bootstrap import main; main()`
+const bootstrap = `import sys; sys.path.insert(0, "` + packagePath + `"); from penknife.bootstrap import main; main()`
+
+// packagePath is where the interpreter finds our package: a zip that it inherits.
+const packagePath = "/proc/self/fd/4"
 
 // orderTimeout bounds the writing of an order into the zygote's socket; only a zygote that hangs lets it run out.
 const orderTimeout = 2 * time.Second
@@ -29,6 +32,8 @@ type settings struct {
 	Multiprocess bool   `json:"multiprocess"`
 	StackSignal  int    `json:"stack_signal"`
 	Watch        bool   `json:"watch"` // tell which files are imported
+	// InterruptSignal is 0 when requests are not interrupted.
+	InterruptSignal int `json:"interrupt_signal"`
 }
 
 // zygoteLauncher is the real launcher of one generation. The supervisor's goroutine calls its methods.

@@ -11,6 +11,13 @@ class PenknifeError(Exception):
     """What went wrong between the application and penknife."""
 
 
+class RequestTimeout(BaseException):
+    """Raised in the application when a request has passed workers.request_timeout. Its client has got 504 already.
+
+    Not an Exception, so that code which catches those to go on does not keep the request alive; finally and with run.
+    """
+
+
 class NotRunning(PenknifeError):
     """There is no penknife to ask: this process was not started by it, or it is stopping."""
 

@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from types import ModuleType
 
-from penknife import accelerator, channel, errors, imported, loader, signals
+from penknife import RequestTimeout, accelerator, channel, errors, imported, loader, signals
 
 TYPE_CHECKING = False  # as in typing, without its megabyte of memory in every worker
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ BROKEN_STATUS = 70
 
 
 class Worker:
-    """One worker. fds are, in this order: lifeline, control socket, stdout, stderr."""
+    """One worker. fds are, in this order: lifeline, control socket, stdout, stderr, pipe for dumps of stacks."""
 
     def __init__(
         self, accel: ModuleType, app: Callable[..., Any] | None, settings: dict[str, Any], fds: list[int]
@@ -24,7 +25,7 @@ class Worker:
         self.accel = accel
         self.app = app
         self.settings = settings
-        self.lifeline, self.control, self.stdout, self.stderr = fds
+        self.lifeline, self.control, self.stdout, self.stderr, self.stacks = fds
 
     def main(self) -> int:
         """Run until Go says that it is enough; answer the exit status."""
@@ -40,6 +41,7 @@ class Worker:
         self.accel.configure(
             self.settings["worker"], self.control, self.settings["multiprocess"], errors.format_exception
         )
+        self._accept_interrupts()
         others = [self._start_thread(index) for index in range(1, self.settings["threads"])]
         if self.settings["watch"]:
             imported.follow(os.dup(self.control), set())
@@ -59,7 +61,18 @@ class Worker:
         os.dup2(self.stderr, 2)
         os.close(self.stdout)
         os.close(self.stderr)
+        signals.dump_stacks_to(self.stacks, self.settings["stack_signal"])
         os.environ["PENKNIFE_WORKER"] = str(self.settings["worker"])
+
+    def _accept_interrupts(self) -> None:
+        """Let penknife end a request by an exception when its time is over."""
+        number = self.settings["interrupt_signal"]
+        if not number:
+            return
+        self.accel.interrupts(RequestTimeout)
+        signal.signal(number, self.accel.on_interrupt)
+        if self.settings["threads"] > 1:
+            threading.Thread(target=self.accel.watch_interrupts, name="penknife-interrupts", daemon=True).start()
 
     def _start_thread(self, index: int) -> threading.Thread:
         thread = threading.Thread(target=self._serve, args=(index,), name=f"penknife-{index}", daemon=True)

@@ -21,7 +21,7 @@ func (h *harness) claimOf(id uint64) (Claim, bool) {
 		s := &h.q.slots[i]
 		s.mu.Lock()
 		_, lane, state := splitState(s.state.Load())
-		c := Claim{worker: 0, lane: lane, slot: i, position: s.position}
+		c := Claim{Lane: lane, Slot: i, Position: s.position}
 		found := s.step != stepIdle && s.id == id && state == stateClaimed
 		s.mu.Unlock()
 		if found {
@@ -205,7 +205,7 @@ func (r *raceForTheEnd) one(t *testing.T, text string) {
 	if aimed {
 		<-time.After(time.Duration(rand.IntN(4000)) * time.Microsecond) // any moment will do
 		_, lane, _ := splitState(s.state.Load())
-		aimed = lane >= 0 && r.h.q.Interrupt(Claim{lane: lane, slot: s.index, position: position})
+		aimed = lane >= 0 && r.h.q.Interrupt(Claim{Lane: lane, Slot: s.index, Position: position})
 		if aimed && rand.IntN(2) == 0 { // as if the signal had been held up
 			<-time.After(time.Duration(rand.IntN(2000)) * time.Microsecond)
 		}

@@ -17,8 +17,8 @@ type Overdue struct {
 
 // Claim names one worker's hold on one request, for as long as the queue exists.
 type Claim struct {
-	worker, lane, slot int
-	position           uint32
+	Worker, Lane, Slot int
+	Position           uint32
 }
 
 // finding describes the exchange in a slot that a lane has claimed; the caller holds the lock.
@@ -27,7 +27,7 @@ func (s *slot) finding(tell func(int, Overdue), lane int, now time.Time) finding
 	worker := lane % m.workers
 	return finding{tell: tell, worker: worker, record: Overdue{
 		RequestID: s.id, Name: string(s.name), Method: string(s.method), Target: string(s.target), Age: now.Sub(s.watch.since),
-		Claim:    Claim{worker: worker, lane: lane, slot: s.index, position: s.position},
+		Claim:    Claim{Worker: worker, Lane: lane, Slot: s.index, Position: s.position},
 		Thread:   lane / m.workers,
 		ThreadID: m.u64(m.lane(lane) + lThread).Load(),
 	}}
@@ -45,10 +45,10 @@ func (q *Queue) held(c Claim) bool {
 	if q.unmapped {
 		return false
 	}
-	s := &q.slots[c.slot]
+	s := &q.slots[c.Slot]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.step != stepIdle && !s.workerDone && s.state.Load() == stateWord(c.position, c.lane, stateClaimed)
+	return s.step != stepIdle && !s.workerDone && s.state.Load() == stateWord(c.Position, c.Lane, stateClaimed)
 }
 
 // Interrupt asks the thread that works on a request to raise an exception in the application, and tells whether it
@@ -62,8 +62,8 @@ func (q *Queue) Interrupt(c Claim) (held bool) {
 		return false
 	}
 	m := q.mem
-	m.u64(m.lane(c.lane) + lInterrupt).Store(uint64(c.position)<<32 | uint64(c.slot+1))
-	word := m.u32(m.worker(c.worker) + wInterrupts)
+	m.u64(m.lane(c.Lane) + lInterrupt).Store(uint64(c.Position)<<32 | uint64(c.Slot+1))
+	word := m.u32(m.worker(c.Worker) + wInterrupts)
 	word.Add(1)
 	futexWake(word)
 	return true

@@ -25,6 +25,19 @@ def hang():
         time.sleep(3600)
 
 
+def spin():
+    while True:
+        pass
+
+
+def stubborn():
+    while True:
+        try:
+            time.sleep(3600)
+        except BaseException:
+            pass
+
+
 def application(environ, start_response):
     path = environ["PATH_INFO"]
     if path == "/pid":
@@ -58,6 +71,10 @@ def application(environ, start_response):
         return answer(start_response, os.environ.get("COLOUR", ""))
     if path == "/hang":
         hang()
+    if path == "/spin":
+        spin()
+    if path == "/stubborn":
+        stubborn()
     if path == "/say":
         print("said with print")
         os.write(1, b"written to 1\n")
