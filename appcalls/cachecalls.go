@@ -30,6 +30,9 @@ func (c *channel) handle(ctx context.Context, op operation, in cursor) status {
 	case opPurgeTags:
 		return c.purgeTags(ctx, in)
 	}
+	if do, known := metricCalls[op]; known {
+		return do(c, in)
+	}
 	do, known := cacheCalls[op]
 	if !known {
 		return c.fail(statusNonsense, "penknife knows no such call")

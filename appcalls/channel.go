@@ -57,10 +57,11 @@ func streamOf(file *os.File) (*net.UnixConn, error) {
 // channel is one connection and its buffers. Its goroutine owns it.
 type channel struct {
 	service *Service
-	process string
+	caller  *Caller
 	conn    *net.UnixConn
 	request []byte
 	answer  []byte
+	file    *os.File // that goes with the answer; not ours
 }
 
 // serve answers calls until the channel ends or nonsense comes.
@@ -77,9 +78,9 @@ func (c *channel) serve() {
 		c.service.deps.Counters.Called(int(op), int(result), time.Since(begin))
 		if result == statusNonsense {
 			c.service.deps.Log.Warn("a process of the application called with nonsense; its channel is closed",
-				"process", c.process, "operation", op.String())
+				"process", c.caller.process, "operation", op.String())
 		}
-		if !writeAnswer(c.conn, result, c.answer) || result == statusNonsense {
+		if !writeAnswer(c.conn, result, c.answer, c.file) || result == statusNonsense {
 			return
 		}
 		_ = c.conn.SetDeadline(time.Time{})
@@ -90,7 +91,7 @@ func (c *channel) serve() {
 // exchange reads a request of that size and makes the answer. What is over the limit is read away, so that the channel
 // stays of use.
 func (c *channel) exchange(op operation, size int64) status {
-	c.answer = c.answer[:0]
+	c.answer, c.file = c.answer[:0], nil
 	limit := int64(c.service.limits.Value) + requestRoom
 	if size > limit {
 		if _, err := io.CopyN(io.Discard, c.conn, size); err != nil {
@@ -135,12 +136,27 @@ func (c *channel) fail(s status, sentence string) status {
 	return s
 }
 
-// writeAnswer tells whether the peer got it.
-func writeAnswer(conn net.Conn, s status, payload []byte) bool {
+// writeAnswer tells whether the peer got it. With a file it takes a short answer.
+func writeAnswer(conn *net.UnixConn, s status, payload []byte, file *os.File) bool {
 	var head [headSize]byte
 	binary.LittleEndian.PutUint32(head[:], uint32(len(payload)))
 	head[4] = byte(s)
+	if file != nil {
+		return writeWithFile(conn, append(head[:], payload...), file)
+	}
 	parts := net.Buffers{head[:], payload}
 	_, err := parts.WriteTo(conn)
 	return err == nil
+}
+
+func writeWithFile(conn *net.UnixConn, message []byte, file *os.File) bool {
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return false
+	}
+	written := 0
+	controlErr := raw.Control(func(fd uintptr) { // it stays open meanwhile
+		written, _, err = conn.WriteMsgUnix(message, unix.UnixRights(int(fd)), nil)
+	})
+	return controlErr == nil && err == nil && written == len(message)
 }

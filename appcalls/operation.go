@@ -15,12 +15,20 @@ const (
 	opPurgeURL                         // URL, of the response cache -> how many went
 	opPurgePrefix                      // prefix of URLs, of the response cache -> how many went
 	opClear
-	lastOperation = opClear
+)
+
+// The operations on the application's metrics.
+const (
+	opMetric      operation = opClear + 1 + iota // kind, name, help, labels, bounds -> number
+	opSeries                                     // number, values of labels, pid -> cell
+	opCells                                      // -> how many there are, and their memory as a descriptor
+	lastOperation = opCells
 )
 
 var operationNames = [...]string{
 	opGet: "get", opSet: "set", opAdd: "add", opIncr: "incr", opDelete: "delete", opTouch: "touch",
 	opPurgeTags: "purge_tags", opPurgeURL: "purge_url", opPurgePrefix: "purge_prefix", opClear: "clear",
+	opMetric: "metric", opSeries: "series", opCells: "cells",
 }
 
 // String gives the name as metrics and the log show it.
@@ -44,12 +52,15 @@ const (
 	statusFailed          // the store could not do it
 	statusOff             // what was asked for is not configured
 	statusTooMany         // channels of one process
-	lastStatus     = statusTooMany
+	statusInvalid         // no metric can be like that
+	statusFull            // too many metrics, or series
+	lastStatus     = statusFull
 )
 
 var statusNames = [...]string{
 	statusOK: "ok", statusNonsense: "nonsense", statusTooLarge: "too_large", statusNoNumber: "no_number",
 	statusMissing: "missing", statusFailed: "failed", statusOff: "off", statusTooMany: "too_many",
+	statusInvalid: "invalid", statusFull: "full",
 }
 
 // String gives the name as metrics and the log show it.

@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"penknife/appcalls/series"
 )
 
 // Counters are told what happens. Each method is called from many goroutines and must not block.
@@ -25,10 +27,11 @@ type Limits struct {
 	Value    int // bytes of a value
 }
 
-// Deps is what a Service is given. Cache and Responses may be nil: then calls for them say so.
+// Deps is what a Service is given. Cache, Responses and Metrics may be nil: then calls for them say so.
 type Deps struct {
 	Cache     Cache
 	Responses Responses
+	Metrics   *series.Board
 	Counters  Counters
 	Log       *slog.Logger
 }
@@ -104,7 +107,7 @@ func (c *Caller) Accept(file *os.File) {
 	if !c.enter(conn) {
 		c.service.deps.Counters.Refused()
 		_ = conn.SetWriteDeadline(time.Now().Add(payloadTimeout))
-		writeAnswer(conn, statusTooMany, []byte("this process has too many threads that call penknife (app_cache.channels)"))
+		writeAnswer(conn, statusTooMany, []byte("this process has too many threads that call penknife (app_cache.channels)"), nil)
 		_ = conn.Close()
 		return
 	}
@@ -112,7 +115,7 @@ func (c *Caller) Accept(file *os.File) {
 	// Ends with the channel: its other end closes, or Leave or Shutdown closes ours.
 	go func() {
 		defer c.exit(conn)
-		(&channel{service: c.service, process: c.process, conn: conn}).serve()
+		(&channel{service: c.service, caller: c, conn: conn}).serve()
 	}()
 }
 
@@ -146,10 +149,15 @@ func (c *Caller) exit(conn net.Conn) {
 	_ = conn.Close()
 	c.service.mu.Lock()
 	delete(c.open, conn)
-	if len(c.open) == 0 {
+	last := len(c.open) == 0
+	if last {
 		delete(c.service.callers, c)
 	}
+	last = last && c.left
 	c.service.mu.Unlock()
+	if last {
+		c.forget() // a call that was under way when the process left may have asked for more
+	}
 	c.service.deps.Counters.Channels(-1)
 	c.service.channels.Done()
 }
@@ -170,6 +178,14 @@ func (c *Caller) Leave() {
 	open := c.takeAll()
 	c.service.mu.Unlock()
 	closeAll(open)
+	c.forget()
+}
+
+// forget lets go of the metrics that processes of the caller had for themselves.
+func (c *Caller) forget() {
+	if board := c.service.deps.Metrics; board != nil {
+		board.Leave(c)
+	}
 }
 
 func closeAll(list []net.Conn) {

@@ -117,6 +117,13 @@ PyObject *pk_call(PyObject *module, PyObject *args);
 PyObject *pk_set_calls(PyObject *module, PyObject *args);
 int pk_call_init(void);
 
+/* cells.c: the numbers of the application's metrics. */
+PyObject *pk_cells_open(PyObject *module, PyObject *args);
+PyObject *pk_cell_add(PyObject *module, PyObject *args);
+PyObject *pk_cell_set(PyObject *module, PyObject *args);
+PyObject *pk_cell_get(PyObject *module, PyObject *args);
+PyObject *pk_cell_observe(PyObject *module, PyObject *args);
+
 /* module.c: a duplicate of fd, out of the range that applications guess at. */
 int pk_move_high(int fd);
 

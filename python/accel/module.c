@@ -112,6 +112,12 @@ static PyMethodDef methods[] = {
     {"calls", pk_set_calls, METH_VARARGS, "calls(fd): channels of call() go to penknife over this socket. In each process, first."},
     {"call", pk_call, METH_VARARGS,
      "call(operation, payload, timeout): asks penknife; (status, answer). TimeoutError or OSError when it cannot."},
+    {"cells_open", pk_cells_open, METH_VARARGS,
+     "cells_open(operation, timeout): as call(), and maps the metrics' memory that comes with the answer."},
+    {"cell_add", pk_cell_add, METH_VARARGS, "cell_add(index, amount): atomic over all processes; a cell that is not there takes it."},
+    {"cell_set", pk_cell_set, METH_VARARGS, "cell_set(index, value)"},
+    {"cell_get", pk_cell_get, METH_VARARGS, "cell_get(index): 0.0 for a cell that is not there."},
+    {"cell_observe", pk_cell_observe, METH_VARARGS, "cell_observe(count, sum, amount): adds 1 to one cell and amount to the other."},
     {NULL, NULL, 0, NULL},
 };
 
