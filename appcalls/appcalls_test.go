@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net"
 	"os"
@@ -17,6 +18,8 @@ import (
 
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
+
+	"penknife/appcalls/series"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -396,9 +399,15 @@ func FuzzHandle(f *testing.F) {
 	f.Add(byte(opGet), blobs("a", "b"))
 	f.Add(byte(opSet), entryOf(1, []string{"t"}, binary.LittleEndian.AppendUint32(nil, 1), blob("k"), blob("v")))
 	f.Add(byte(opIncr), entryOf(0, nil, appendI64(nil, 2), []byte{1}, appendI64(nil, 40), blob("n")))
+	f.Add(byte(opMetric), slices.Concat([]byte{3}, blob("h"), blob("H."), blobs("a"), []byte{1, 0, 0, 0}, appendI64(nil, 0x3ff<<52)))
+	f.Add(byte(opSeries), slices.Concat(appendI64(nil, 0), blobs("v"), appendI64(nil, 7)))
 	f.Fuzz(func(t *testing.T, op byte, payload []byte) {
-		service := New(Limits{Channels: 1, Value: 1 << 10}, Deps{Cache: &fakeCache{entries: map[string]Entry{}}})
-		c := &channel{service: service}
+		board := series.New(series.Limits{Metrics: 3, Cells: 20}, slog.New(slog.DiscardHandler))
+		if _, err := board.Define(series.Definition{Kind: series.LiveSum, Name: "x", Labels: []string{"l"}}); err != nil {
+			t.Fatal(err)
+		}
+		service := New(Limits{Channels: 1, Value: 1 << 10}, Deps{Cache: &fakeCache{entries: map[string]Entry{}}, Metrics: board})
+		c := &channel{service: service, caller: service.Join("0")}
 		s := c.handle(t.Context(), operation(op), cursor{rest: payload})
 		if s == 0 || s > lastStatus || len(c.answer) > len(payload)+1000 {
 			t.Errorf("%v, %d bytes", s, len(c.answer))

@@ -2,17 +2,18 @@ package configs
 
 // Config is everything that can be set. A package takes its own section by value, never the whole.
 type Config struct {
-	App      App       `yaml:"app"`
-	HTTP     []HTTP    `yaml:"http"`
-	Uwsgi    []Uwsgi   `yaml:"uwsgi"`
-	Limits   Limits    `yaml:"limits"`
-	Workers  Workers   `yaml:"workers"`
-	Static   []Static  `yaml:"static"`
-	Sendfile Sendfile  `yaml:"sendfile"`
-	AppCache AppCache  `yaml:"app_cache"`
-	Admin    Admin     `yaml:"admin"`
-	Control  Control   `yaml:"control"`
-	Log      Log       `yaml:"log"`
-	Daemons  []Daemon  `yaml:"daemons"`
-	Cron     []CronJob `yaml:"cron"`
+	App        App        `yaml:"app"`
+	HTTP       []HTTP     `yaml:"http"`
+	Uwsgi      []Uwsgi    `yaml:"uwsgi"`
+	Limits     Limits     `yaml:"limits"`
+	Workers    Workers    `yaml:"workers"`
+	Static     []Static   `yaml:"static"`
+	Sendfile   Sendfile   `yaml:"sendfile"`
+	AppCache   AppCache   `yaml:"app_cache"`
+	AppMetrics AppMetrics `yaml:"app_metrics"`
+	Admin      Admin      `yaml:"admin"`
+	Control    Control    `yaml:"control"`
+	Log        Log        `yaml:"log"`
+	Daemons    []Daemon   `yaml:"daemons"`
+	Cron       []CronJob  `yaml:"cron"`
 }

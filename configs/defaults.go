@@ -47,8 +47,9 @@ func Default() Config {
 			MaxRequestsJitter: 10,
 			MaxUnavailable:    1,
 		},
-		Admin:    Admin{Status: "local"},
-		AppCache: AppCache{Size: 64 << 20, MaxValue: 8 << 20, Channels: 256},
+		Admin:      Admin{Status: "local"},
+		AppCache:   AppCache{Size: 64 << 20, MaxValue: 8 << 20, Channels: 256},
+		AppMetrics: AppMetrics{Metrics: 1000, Series: 10000},
 		Log: Log{
 			Level: "info", Format: "text", Output: "stderr", FileMode: 0o640, Buffer: 4 << 20,
 			Access: "off", AccessOutput: "stdout", AccessValue: 4 << 10, AccessDelay: time.Second,

@@ -52,6 +52,17 @@ func (a *AppCalls) Channels(delta int) { a.channels.Add(float64(delta)) }
 // Refused counts a channel that was not taken.
 func (a *AppCalls) Refused() { a.refused.Inc() }
 
+// WatchMetrics shows how much room the application's own metrics take. It is called once, if there can be some.
+func (a *AppCalls) WatchMetrics(cells func() (used, limit int), rejected func() uint64) {
+	a.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "penknife_app_metrics_series", Help: "Time series of the application's own metrics.",
+	}, func() float64 { used, _ := cells(); return float64(used) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "penknife_app_metrics_limit_series", Help: "How many there can be: app_metrics.series.",
+	}, func() float64 { _, limit := cells(); return float64(limit) }), prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "penknife_app_metrics_rejected_total", Help: "Metrics and series that were asked for over a limit of app_metrics.",
+	}, func() float64 { return float64(rejected()) }))
+}
+
 // AppCache is the application's cache at the moment of a scrape.
 type AppCache struct {
 	Items        int

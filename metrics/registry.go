@@ -63,6 +63,9 @@ func (s *Set) Handler() http.Handler {
 	return promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{MaxRequestsInFlight: scrapesAtOnce})
 }
 
+// Show adds what has metrics of its own, such as the application's. Names that it does not announce must not be ours.
+func (s *Set) Show(c prometheus.Collector) error { return s.registry.Register(c) }
+
 // Gather gives the present values.
 func (s *Set) Gather() prometheus.Gatherer { return s.registry }
 

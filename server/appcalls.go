@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"penknife/appcalls"
+	"penknife/appcalls/series"
 	"penknife/cache/store"
 	"penknife/configs"
 	"penknife/metrics"
@@ -14,21 +15,36 @@ import (
 )
 
 // newAppCalls makes what answers the calls of the application's code, and the cache that it keeps there.
-func newAppCalls(cfg configs.AppCache, counters *metrics.AppCalls, log *slog.Logger) (*appcalls.Service, error) {
-	deps := appcalls.Deps{Counters: counters, Log: log}
-	if cfg.Size > 0 {
-		kept, err := store.New(store.Options{
-			Namespace: "app", Limit: max(int64(cfg.Size), store.MinLimit), LimitName: "app_cache.size",
-			MaxItem: int64(cfg.MaxValue) + itemRoom, MaxItemName: "app_cache.max_value", Log: log,
-		})
-		if err != nil {
+func newAppCalls(cfg configs.Config, set *metrics.Set, log *slog.Logger) (*appcalls.Service, error) {
+	deps := appcalls.Deps{Counters: set.AppCalls, Log: log}
+	if err := addCache(&deps, cfg.AppCache, set.AppCalls, log); err != nil {
+		return nil, err
+	}
+	if cfg.AppMetrics.Series > 0 {
+		deps.Metrics = series.New(series.Limits{Metrics: cfg.AppMetrics.Metrics, Cells: cfg.AppMetrics.Series}, log)
+		if err := set.Show(deps.Metrics); err != nil {
 			return nil, err
 		}
-		deps.Cache = appCache{kept, time.Now}
-		counters.WatchCache(func() metrics.AppCache { return appCacheNow(kept) })
+		set.AppCalls.WatchMetrics(deps.Metrics.Cells, deps.Metrics.Rejected)
 	}
-	limits := appcalls.Limits{Channels: cfg.Channels, Value: int(cfg.MaxValue)}
+	limits := appcalls.Limits{Channels: cfg.AppCache.Channels, Value: int(cfg.AppCache.MaxValue)}
 	return appcalls.New(limits, deps), nil
+}
+
+func addCache(deps *appcalls.Deps, cfg configs.AppCache, counters *metrics.AppCalls, log *slog.Logger) error {
+	if cfg.Size == 0 {
+		return nil
+	}
+	kept, err := store.New(store.Options{
+		Namespace: "app", Limit: max(int64(cfg.Size), store.MinLimit), LimitName: "app_cache.size",
+		MaxItem: int64(cfg.MaxValue) + itemRoom, MaxItemName: "app_cache.max_value", Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	deps.Cache = appCache{kept, time.Now}
+	counters.WatchCache(func() metrics.AppCache { return appCacheNow(kept) })
+	return nil
 }
 
 // itemRoom is what the store counts for an item beyond its key and value: bookkeeping, tags, what the allocator rounds up.

@@ -111,7 +111,7 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 			s.closeLogs()
 		}
 	}()
-	calls, err := newAppCalls(cfg.AppCache, s.metrics.AppCalls, s.log)
+	calls, err := newAppCalls(cfg, s.metrics, s.log)
 	if err != nil {
 		return nil, err
 	}
