@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"penknife/control"
@@ -41,6 +42,8 @@ type Server struct {
 	http http.Server
 	log  *slog.Logger
 	done chan struct{} // closed when the accept loop has ended
+
+	released atomic.Bool
 }
 
 // New makes a server that does nothing yet.
@@ -133,10 +136,18 @@ func (s *Server) Start(listener net.Listener) {
 	// The accept loop is stopped by Shutdown, which waits for done.
 	go func() {
 		defer close(s.done)
-		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !s.released.Load() {
 			s.log.Error("admin listener ended", "error", err)
 		}
 	}()
+}
+
+// Release closes the listener, for a successor that accepts on the same socket, and lets go of clients that wait with
+// their connection, so that they find the successor. Shutdown must follow.
+func (s *Server) Release(listener net.Listener) error {
+	s.released.Store(true)
+	s.http.SetKeepAlivesEnabled(false)
+	return listener.Close()
 }
 
 // Shutdown closes the listener, lets answers that are under way finish until ctx ends, then cuts them. It returns

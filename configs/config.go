@@ -13,6 +13,7 @@ type Config struct {
 	AppMetrics AppMetrics `yaml:"app_metrics"`
 	Admin      Admin      `yaml:"admin"`
 	Control    Control    `yaml:"control"`
+	Process    Process    `yaml:"process"`
 	Log        Log        `yaml:"log"`
 	Daemons    []Daemon   `yaml:"daemons"`
 	Cron       []CronJob  `yaml:"cron"`

@@ -42,6 +42,7 @@ func Default() Config {
 			StartTimeout:   60 * time.Second,
 			GracePeriod:    30 * time.Second,
 			CPUScheduling:  "batch",
+			OOMScoreAdj:    100,
 			ResponseBuffer: 256 << 10,
 
 			MaxRequestsJitter: 10,

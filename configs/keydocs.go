@@ -29,6 +29,7 @@ var sectionDocs = map[string]string{
 	"cron":        "Commands and functions on a schedule. See [daemons-and-cron.md](daemons-and-cron.md).",
 	"admin":       "The listener for /metrics, /livez and /readyz.",
 	"control":     "The socket for `penknife status`, `reload` and `stop`.",
+	"process":     "What the operating system is told about penknife's process: user, limits, pidfile.",
 	"log":         "What is written to standard error, and how.",
 }
 
@@ -45,7 +46,7 @@ var allDocs = []map[string]keyDoc{
 	appCacheDocs, appMetricDocs,
 	adminDocs,
 	controlDocs,
-	logDocs,
+	logDocs, processDocs,
 	sidecarDocs,
 }
 

@@ -17,10 +17,11 @@ var errAddress = errors.New("not an address")
 // address is as much of a listen address as a configuration can be judged by. Opening it is the sockets package's
 // part.
 type address struct {
-	unix bool
-	host string // empty for a unix socket
-	port string
-	path string // of a unix socket; "@name" if abstract
+	unix   bool
+	passed bool   // opened by somebody else: systemd:NAME, fd:NUMBER
+	host   string // empty for a unix socket
+	port   string
+	path   string // of a unix socket, "@name" if abstract; of a passed one, the whole text
 }
 
 // key is equal for two texts that mean the same address.
@@ -28,12 +29,16 @@ func (a address) key() string {
 	if a.unix {
 		return "unix:" + a.path
 	}
+	if a.passed {
+		return a.path
+	}
 	return net.JoinHostPort(a.host, a.port)
 }
 
 // isPublic says that others than this machine could connect. A name counts as public unless it is localhost.
+// Of a passed socket it is known when it is there.
 func (a address) isPublic() bool {
-	if a.unix || strings.EqualFold(a.host, "localhost") {
+	if a.unix || a.passed || strings.EqualFold(a.host, "localhost") {
 		return false
 	}
 	ip, err := netip.ParseAddr(a.host)
@@ -44,6 +49,9 @@ func (a address) isPublic() bool {
 func parseAddress(text string) (address, error) {
 	if path, ok := strings.CutPrefix(text, "unix:"); ok {
 		return parseSocketPath(path)
+	}
+	if strings.HasPrefix(text, "systemd:") || strings.HasPrefix(text, "fd:") {
+		return parsePassed(text)
 	}
 	if strings.HasPrefix(text, "/") || strings.HasPrefix(text, "./") {
 		return address{}, fmt.Errorf("%w: write unix:%s for a unix socket", errAddress, text)
@@ -72,6 +80,24 @@ func parseAddress(text string) (address, error) {
 		host = "127.0.0.1"
 	}
 	return address{host: host, port: port}, nil
+}
+
+// firstDescriptor is the first one that can be a passed socket: those below are the standard streams.
+const firstDescriptor = 3
+
+// parsePassed reads systemd:NAME or fd:NUMBER. What systemd lets a name have is in systemd.socket(5),
+// FileDescriptorName=.
+func parsePassed(text string) (address, error) {
+	network, name, _ := strings.Cut(text, ":")
+	n, err := strconv.ParseUint(name, 10, 16)
+	if network == "fd" && (err != nil || n < firstDescriptor) {
+		return address{}, fmt.Errorf("%w: fd: needs the number of a descriptor behind it, from %d on", errAddress, firstDescriptor)
+	}
+	isOdd := func(r rune) bool { return r <= ' ' || r == ':' || r == 0x7f }
+	if name == "" || len(name) > 255 || strings.ContainsFunc(name, isOdd) {
+		return address{}, fmt.Errorf("%w: systemd: needs the socket's FileDescriptorName= behind it", errAddress)
+	}
+	return address{passed: true, path: text}, nil
 }
 
 func parseSocketPath(path string) (address, error) {

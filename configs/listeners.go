@@ -40,8 +40,9 @@ var listenerDocs = map[string]keyDoc{
 }
 
 const (
-	listenDoc = "`HOST:PORT`, `:PORT` (loopback; say `0.0.0.0:PORT` to be public), `unix:PATH` or `unix:@abstract`."
-	modeDoc   = "Permissions of a unix socket."
-	ownerDoc  = "Owner of a unix socket, a name or a number. Empty: whoever runs penknife."
-	groupDoc  = "Group of a unix socket, a name or a number. Empty: that of whoever runs penknife."
+	listenDoc = "`HOST:PORT`, `:PORT` (loopback; say `0.0.0.0:PORT` to be public), `unix:PATH` or `unix:@abstract`. " +
+		"Of a socket that others open: `systemd:NAME` by socket activation (its `FileDescriptorName=`), `fd:NUMBER` as inherited."
+	modeDoc  = "Permissions of a unix socket."
+	ownerDoc = "Owner of a unix socket, a name or a number. Empty: whoever runs penknife."
+	groupDoc = "Group of a unix socket, a name or a number. Empty: that of whoever runs penknife."
 )

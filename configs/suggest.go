@@ -19,8 +19,8 @@ var foreign = map[string]string{
 	"harakiri": "workers.request_timeout", "timeout": "workers.request_timeout", "keepalive": "limits.idle_timeout",
 	"reloadmercy": "workers.grace_period", "gracefultimeout": "workers.grace_period",
 	"maxrequestsdelta": "workers.max_requests_jitter", "reloadonrss": "workers.max_rss", "evilreloadonrss": "workers.max_rss",
-	"maxworkerlifetime": "workers.max_lifetime",
-	"loglevel":          "log.level", "accesslog": "log.access", "disablelogging": "log.access", "stats": "admin.listen",
+	"maxworkerlifetime": "workers.max_lifetime", "uid": "process.user", "gid": "process.group",
+	"loglevel": "log.level", "accesslog": "log.access", "disablelogging": "log.access", "stats": "admin.listen",
 }
 
 var plainName = strings.NewReplacer("-", "", "_", "", " ", "", ".", "")

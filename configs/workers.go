@@ -17,6 +17,7 @@ type Workers struct {
 	StartTimeout   time.Duration `yaml:"start_timeout"`   // import of the application
 	GracePeriod    time.Duration `yaml:"grace_period"`    // for requests in flight at TERM
 	CPUScheduling  string        `yaml:"cpu_scheduling"`  // batch or other: of all penknife's processes
+	OOMScoreAdj    int           `yaml:"oom_score_adj"`   // of the workers, above penknife's own
 	ResponseBuffer ByteSize      `yaml:"response_buffer"` // of a response, taken off the worker for a slow client
 
 	// A worker that reaches one of these is replaced; 0 is none. The jitter shortens all but the memory.
@@ -64,6 +65,9 @@ var workerDocs = map[string]keyDoc{
 			"lets the one on its CPU finish its turn, so that work is done in batches instead of switching for " +
 			"each request. `other` is the system's normal policy. A policy that penknife was started with, such " +
 			"as systemd's `CPUSchedulingPolicy`, is kept."},
+	"workers.oom_score_adj": {max: 1000,
+		doc: "How much rather than penknife itself the kernel ends a worker when memory runs out: added to penknife's own " +
+			"`oom_score_adj`. A worker is replaced, and its clients get 502; without penknife there is nobody."},
 	"workers.response_buffer": {min: 4 << 10, max: 64 << 20,
 		doc: "How much of a response is taken off its worker ahead of a slow client."},
 	"workers.max_requests": {flag: "max-requests", max: 1 << 40,

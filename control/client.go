@@ -93,6 +93,14 @@ func (c *Client) ReopenLogs(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, "/reopen-logs", nil, &struct{}{})
 }
 
+// Upgrade asks penknife to start its program anew and to hand everything over, and blocks until the new process serves or
+// was given up. An upgrade that changed nothing is no error here: see Upgraded.Failure.
+func (c *Client) Upgrade(ctx context.Context) (Upgraded, error) {
+	var upgraded Upgraded
+	err := c.call(ctx, http.MethodPost, "/upgrade", nil, &upgraded)
+	return upgraded, err
+}
+
 // Stop asks penknife to end, fast without waiting for requests, and blocks until its process is gone. When the
 // process cannot be seen from here, in another pid namespace, it blocks until nobody answers any more.
 func (c *Client) Stop(ctx context.Context, fast bool) error {

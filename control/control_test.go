@@ -110,7 +110,7 @@ func TestPeersAreAskedForTheirUser(t *testing.T) {
 		{Credentials{UID: own}, errNoCredentials, false},
 	} {
 		f := newFixture(t, func(s *Server) {
-			s.own = own
+			s.own = func() uint32 { return own }
 			s.peer = func(net.Conn) (Credentials, error) { return test.peer, test.err }
 		})
 		_, err := f.Status(t.Context())

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,6 +30,8 @@ type Deps struct {
 	Scale func(ctx context.Context, order ScaleOrder) Scaled
 	// ReopenLogs blocks until logs that are files go to new ones, or ctx ends.
 	ReopenLogs func(ctx context.Context) error
+	// Upgrade blocks until another process serves, or until ctx ends; the upgrade then goes on.
+	Upgrade func(ctx context.Context) Upgraded
 	// Stop begins the end of the server and returns at once; fast waits for no request.
 	Stop func(fast bool)
 	Log  *slog.Logger
@@ -38,14 +41,16 @@ type Deps struct {
 type Server struct {
 	http http.Server
 	deps Deps
-	own  uint32                              // user that may speak, beside root
+	own  func() uint32                       // user that may speak, beside root; it may change once
 	peer func(net.Conn) (Credentials, error) // PeerOf, but for tests
 	done chan struct{}                       // closed when the accept loop has ended
+
+	released atomic.Bool
 }
 
 // New makes a server that does nothing yet.
 func New(deps Deps) *Server {
-	s := &Server{deps: deps, own: uint32(os.Geteuid()), peer: PeerOf, done: make(chan struct{})}
+	s := &Server{deps: deps, own: func() uint32 { return uint32(os.Geteuid()) }, peer: PeerOf, done: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, deps.Status()) })
 	mux.HandleFunc("GET /report", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, deps.Report()) })
@@ -66,6 +71,9 @@ func New(deps Deps) *Server {
 			return
 		}
 		answer(w, http.StatusOK, struct{}{})
+	})
+	mux.HandleFunc("POST /upgrade", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, http.StatusOK, deps.Upgrade(r.Context()))
 	})
 	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, r *http.Request) {
 		deps.Stop(r.URL.Query().Get("fast") == "true")
@@ -97,7 +105,7 @@ func (s *Server) remember(ctx context.Context, conn net.Conn) context.Context {
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		peer, known := r.Context().Value(peerKey{}).(Credentials)
-		if !known || peer.UID != s.own && peer.UID != 0 {
+		if !known || peer.UID != s.own() && peer.UID != 0 {
 			s.deps.Log.Warn("control: refused", "uid", peer.UID, "pid", peer.PID, "path", r.URL.Path)
 			http.Error(w, "only root and the user that penknife runs as may use this socket", http.StatusForbidden)
 			return
@@ -122,10 +130,18 @@ func (s *Server) Start(listener net.Listener) {
 	// The accept loop is stopped by Shutdown, which waits for done.
 	go func() {
 		defer close(s.done)
-		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !s.released.Load() {
 			s.deps.Log.Error("control socket ended", "error", err)
 		}
 	}()
+}
+
+// Release closes the listener, for a successor that accepts on the same socket. What is under way goes on until
+// Shutdown, which must follow.
+func (s *Server) Release(listener net.Listener) error {
+	s.released.Store(true)
+	s.http.SetKeepAlivesEnabled(false)
+	return listener.Close()
 }
 
 // Shutdown closes the listener, lets answers that are under way finish until ctx ends, then cuts them. It returns

@@ -103,14 +103,23 @@ type Reloaded struct {
 	Failure      *Failure `json:"failure,omitempty"` // nil: it succeeded
 }
 
-// Whose fault a failed reload is.
+// Upgraded is the answer to POST /upgrade, given when the new process serves or was given up.
+type Upgraded struct {
+	At      time.Time `json:"at"`
+	Took    float64   `json:"took_seconds"`
+	PID     int       `json:"pid,omitempty"`     // of the process that serves now
+	Version string    `json:"version,omitempty"` // of that
+	Failure *Failure  `json:"failure,omitempty"` // nil: it succeeded
+}
+
+// Whose fault a failed reload or upgrade is.
 const (
 	FaultConfig = "config" // the configuration, or the interpreter that it names
 	FaultApp    = "app"    // the application
 	FaultOther  = "other"
 )
 
-// Failure is why a reload changed nothing.
+// Failure is why a reload or an upgrade changed nothing.
 type Failure struct {
 	Fault     string `json:"fault"`
 	Reason    string `json:"reason"`              // for people; one line for each problem

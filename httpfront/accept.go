@@ -26,8 +26,11 @@ func (s *Server) acceptAll(ln net.Listener) error {
 		switch {
 		case err == nil:
 			pause = 0
+			s.taken.Add(1)
+			s.inside.Add(1)
 			s.admit(nc)
-		case s.stopping.Load():
+			s.inside.Add(-1)
+		case s.reached(phaseReleased):
 			return nil
 		case errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF):
 			return err
@@ -49,11 +52,7 @@ func (s *Server) admit(nc net.Conn) {
 		return
 	}
 	c := newConn(s, nc)
-	if !s.conns.add(c) {
-		s.open.Add(-1)
-		nc.Close()
-		return
-	}
+	s.conns.add(c)
 	s.counter.ConnectionOpened()
 	// Ends with its connection: by the client, a timeout, or Shutdown, which closes the socket at its deadline.
 	go s.serve(c)

@@ -44,7 +44,7 @@ func (c *conn) readSocket(p []byte, until time.Time) (int, error) {
 		if err := c.armRead(until); err != nil {
 			return 0, err
 		}
-		if c.idle.Load() && c.srv.stopping.Load() && !hasInput(c.Conn) {
+		if c.idle.Load() && c.srv.reached(phaseStopping) && !hasInput(c.Conn) {
 			return 0, errStopping
 		}
 		n, err := c.Conn.Read(p)
@@ -150,7 +150,7 @@ func lingerOn(nc net.Conn, d time.Duration) {
 func (c *conn) lingerOn() {
 	c.lingers.Store(true)
 	d := lingerTime
-	if c.srv.stopping.Load() {
+	if c.srv.reached(phaseStopping) {
 		d = lingerStop
 	}
 	lingerOn(c.Conn, d)

@@ -134,7 +134,7 @@ func (c *conn) answerError(err error) {
 
 // mustClose tells whether the connection cannot go on after this exchange, whatever client and application want.
 func (c *conn) mustClose() bool {
-	return c.srv.stopping.Load() || !c.body.keeps()
+	return c.srv.reached(phaseParting) || !c.body.keeps()
 }
 
 // settle brings the connection to the start of the next request, or decides that there will be none.

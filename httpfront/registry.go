@@ -19,9 +19,10 @@ type registry struct {
 	listeners map[net.Listener]struct{}
 	refusals  int // connections over the limit that are being told so
 	stopping  bool
+	released  bool // nobody is accepted any more
 
-	stopped chan struct{} // closed by stop
-	empty   chan struct{} // closed when, after stop, nothing is left
+	stopped chan struct{} // closed by release
+	empty   chan struct{} // closed when, after release, nothing is left
 }
 
 func newRegistry() *registry {
@@ -33,14 +34,12 @@ func newRegistry() *registry {
 	}
 }
 
-// add takes a connection in; false when the server stops.
-func (r *registry) add(c *conn) bool {
+// add takes a connection in. Its listener is still in the set, so that nobody takes the server for empty. One that was
+// accepted just before the end is served like one that was idle then: if its request is there already.
+func (r *registry) add(c *conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.stopping {
-		r.conns[c] = struct{}{}
-	}
-	return !r.stopping
+	r.conns[c] = struct{}{}
 }
 
 func (r *registry) remove(c *conn) {
@@ -53,10 +52,10 @@ func (r *registry) remove(c *conn) {
 func (r *registry) addListener(ln net.Listener) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.stopping {
+	if !r.released {
 		r.listeners[ln] = struct{}{}
 	}
-	return !r.stopping
+	return !r.released
 }
 
 func (r *registry) removeListener(ln net.Listener) {
@@ -87,15 +86,23 @@ func (r *registry) endRefusal() {
 // stop closes the listeners. Nothing is added after it.
 func (r *registry) stop() {
 	r.mu.Lock()
+	r.stopping = true
+	r.mu.Unlock()
+	r.release()
+}
+
+// release closes the listeners.
+func (r *registry) release() {
+	r.mu.Lock()
 	listeners := make([]net.Listener, 0, len(r.listeners))
 	for ln := range r.listeners {
 		listeners = append(listeners, ln)
 	}
-	if !r.stopping {
-		r.stopping = true
+	if !r.released {
+		r.released = true
 		close(r.stopped)
-		r.signal()
 	}
+	r.signal()
 	r.mu.Unlock()
 	for _, ln := range listeners {
 		ln.Close()
@@ -104,7 +111,7 @@ func (r *registry) stop() {
 
 // signal closes r.empty once nothing is left. It is called with mu held.
 func (r *registry) signal() {
-	if !r.stopping || len(r.conns)+len(r.listeners)+r.refusals > 0 {
+	if !r.released || len(r.conns)+len(r.listeners)+r.refusals > 0 {
 		return
 	}
 	select {
@@ -145,7 +152,7 @@ func (r *registry) snapshot() []*conn {
 	return conns
 }
 
-// pause waits for d, or until stop.
+// pause waits for d, or until release.
 func (r *registry) pause(d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -68,11 +68,36 @@ type Server struct {
 	scratch sync.Pool // of *scratch
 	blocks  sync.Pool // of *[]byte with blockSize bytes
 
-	turns    turns
-	conns    *registry
-	stopping atomic.Bool
+	turns turns
+	conns *registry
+	phase atomic.Int32 // one of the phases
+
+	inside atomic.Int32  // accept loops that are not waiting
+	taken  atomic.Uint64 // connections
 	// sendfileCalls counts the kernel copies: tests see by it that the fast way was taken.
 	sendfileCalls atomic.Int64
+}
+
+// phase is how far the end has come. It only grows.
+type phase = int32
+
+const (
+	phaseServing  phase = iota + 1
+	phaseParting        // answers end their connections
+	phaseReleased       // and nobody is accepted any more
+	phaseStopping       // and who waits for a request is closed
+)
+
+// reached tells whether the end has come that far.
+func (s *Server) reached(p phase) bool { return s.phase.Load() >= p }
+
+// advance takes the end that far, unless it is further.
+func (s *Server) advance(p phase) {
+	for now := s.phase.Load(); now < p; now = s.phase.Load() {
+		if s.phase.CompareAndSwap(now, p) {
+			return
+		}
+	}
 }
 
 // New makes a Server for one http section. Of cfg it uses TrustedProxies; listening is the caller's. It fails only
@@ -88,6 +113,7 @@ func New(cfg configs.HTTP, limits configs.Limits, deps Deps) (*Server, error) {
 		log: deps.Log, ids: deps.IDs, open: deps.Open, limits: limits.WithHeadDefaults(), trusted: trusted, turns: newTurns(),
 		conns: newRegistry(),
 	}
+	s.advance(phaseServing)
 	if s.counter == nil {
 		s.counter = noCounter{}
 	}
@@ -128,11 +154,30 @@ func (s *Server) Serve(ln net.Listener) error {
 	return s.acceptAll(ln)
 }
 
+// Part makes every further answer the last of its connection (Connection: close), so that clients go elsewhere. New
+// connections are accepted as before. It returns at once.
+func (s *Server) Part() { s.advance(phaseParting) }
+
+// Release stops accepting, for another process that accepts on the same socket. Connections that are open are served
+// on: one that waits for a request may still send it, and the answer says Connection: close. So no client finds its
+// connection closed under a request. Release waits until no connection is left; when ctx ends first it gives the
+// context's error, and Shutdown is needed to end what is there.
+func (s *Server) Release(ctx context.Context) error {
+	s.advance(phaseReleased)
+	s.conns.release()
+	select {
+	case <-s.conns.empty:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // Shutdown stops accepting, closes connections that have no request under way, lets the others finish with
 // Connection: close, and waits for them. When ctx ends first it closes what is left and returns the context's error
 // without waiting for handlers that are still inside the application. Later calls wait as the first one does.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.stopping.Store(true)
+	s.advance(phaseStopping)
 	s.conns.stop()
 	s.conns.wakeIdle()
 	select {
@@ -143,6 +188,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return ctx.Err()
 	}
 }
+
+// Accepting tells whether an accept loop is at work, rather than waiting for connections, and how many were taken. One
+// that is at work and takes none is stuck.
+func (s *Server) Accepting() (inside bool, taken uint64) { return s.inside.Load() > 0, s.taken.Load() }
 
 // engineLog passes on what fasthttp logs; it has nothing to say that we have not logged with the request.
 type engineLog struct{ log *slog.Logger }

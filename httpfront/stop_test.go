@@ -61,7 +61,7 @@ func TestShutdownServesWhatHasArrived(t *testing.T) {
 	c := f.dial(t)
 	c.send(get + "\r\n")
 	c.response()
-	f.Server.stopping.Store(true) // as Shutdown does first; the connection's goroutine has not looked yet
+	f.Server.advance(phaseStopping) // as Shutdown does first; the connection's goroutine has not looked yet
 	c.send("POST /last HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxy")
 	if _, body := c.response(); body != "POST /last [xy]" {
 		t.Errorf("%q", body)
@@ -173,4 +173,72 @@ func TestListenerThatIsClosedFromOutside(t *testing.T) {
 	if err := <-served; !errors.Is(err, net.ErrClosed) {
 		t.Error(err)
 	}
+}
+
+// TestPart: answers say that they are the last, and new connections are accepted.
+func TestPart(t *testing.T) {
+	f := startFront(t, echo, options{})
+	old := f.dial(t)
+	old.send(get + "\r\n")
+	old.response()
+	f.Part()
+	for _, c := range []*client{old, f.dial(t)} {
+		c.send(get + "\r\n")
+		if head := c.head(); !strings.Contains(head, "Connection: close\r\n") {
+			t.Errorf("%q", head)
+		}
+		c.expect("GET / []")
+		c.ended()
+	}
+}
+
+// TestRelease: nobody new is accepted, and who is connected is answered once more, however late it asks.
+func TestRelease(t *testing.T) {
+	f := startFront(t, echo, options{})
+	used, fresh := f.dial(t), f.dial(t)
+	used.send(get + "\r\n")
+	used.response()
+	waitFor(t, "both are there", func() bool { return f.opened.Load() == 2 })
+	released := make(chan error, 1)
+	go func() { released <- f.Release(context.Background()) }() // ends with the last connection
+	waitFor(t, "nobody is accepted", func() bool {
+		nc, err := net.Dial("tcp", f.ln.Addr().String())
+		if err == nil {
+			nc.Close()
+		}
+		return err != nil
+	})
+	for _, c := range []*client{used, fresh} {
+		select {
+		case err := <-released:
+			t.Fatal("Release did not wait:", err)
+		default:
+		}
+		c.send(get + "\r\n")
+		if head := c.head(); !strings.Contains(head, "Connection: close\r\n") {
+			t.Errorf("%q", head)
+		}
+		c.expect("GET / []")
+		c.ended()
+	}
+	if err := <-released; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReleaseAtItsDeadline gives up, and Shutdown ends what is left.
+func TestReleaseAtItsDeadline(t *testing.T) {
+	f := startFront(t, echo, options{})
+	idle := f.dial(t)
+	idle.send(get + "\r\n")
+	idle.response()
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := f.Release(over); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if err := f.Shutdown(context.Background()); err != nil {
+		t.Error(err)
+	}
+	idle.ended()
 }

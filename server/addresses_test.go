@@ -17,6 +17,7 @@ func TestConfigsAndSocketsReadTheSameAddresses(t *testing.T) {
 		"unix:a.sock", "8000", "127.0.0.1", "::1", "/run/a.sock", "./a.sock", "http://127.0.0.1:8000", "*:80", "a b:80",
 		"127.0.0.1:65536", "127.0.0.1:http", "127.0.0.1:-1", "unix:", "unix:@", "a/b:80", "[::1]", "127.0.0.1:", "fd://3",
 		"unix:/" + string(make([]byte, 3)), "127.0.0.1:080",
+		"systemd:web", "systemd:", "systemd:a:b", "systemd:a b", "fd:3", "fd:2", "fd:x", "fd:", "fd:99999",
 	} {
 		_, socketsErr := sockets.Parse(text)
 		loaded, configsErr := configs.Load(configs.Options{

@@ -34,55 +34,79 @@ func (s *Server) newControl() *control.Server {
 			default: // several wait already
 			}
 		},
-		Log: s.log,
+		Upgrade: func(ctx context.Context) control.Upgraded { return s.upgrades.ask().wait(ctx) },
+		Log:     s.log,
 	})
 }
 
-// controlStage opens the control socket. One that the configuration names must open; the one in the usual place is a
-// convenience, and a server without it is better than none.
-func (s *Server) controlStage() stage {
+// openControl opens the control socket, or takes it over. One that the configuration names must open; the one in the
+// usual place is a convenience, and a server without it is better than none.
+func (s *Server) openControl(ctx context.Context) error {
 	path := s.loaded.Config.ControlSocket(s.environ)
-	var listener *sockets.Listener
+	if path == "" {
+		return nil
+	}
+	named := s.loaded.Config.Control.Listen != ""
+	place := "unix:" + path
+	if !named && s.handedDown != "" {
+		place = s.handedDown // the usual place may depend on the user, who may have changed
+	}
+	listener, err := s.takeControl(ctx, place, !named)
+	if err != nil && named {
+		return err
+	}
+	if err != nil {
+		s.log.Warn("no control socket: penknife status, reload and stop will not work", "error", err)
+		return nil
+	}
+	s.open.control = listener
+	return nil
+}
+
+func (s *Server) takeControl(ctx context.Context, place string, makeDir bool) (*sockets.Listener, error) {
+	addr, err := sockets.Parse(place)
+	if err != nil {
+		return nil, err
+	}
+	if listener, err := s.passed.Take(addr); listener != nil || err != nil {
+		return listener, err
+	}
+	owner := sockets.Permissions{Mode: 0o600, UID: -1, GID: -1}
+	if s.identity != nil && os.Geteuid() == 0 {
+		owner.UID, owner.GID = s.identity.UID, s.identity.GID
+	}
+	return bindControl(ctx, addr, owner, makeDir)
+}
+
+// controlStage answers on the control socket.
+func (s *Server) controlStage() stage {
 	return stage{
 		name:  "control",
 		least: 100 * time.Millisecond,
-		start: func(ctx context.Context) (err error) {
-			if path == "" {
-				return nil
+		start: func(context.Context) error {
+			if s.open.control != nil {
+				s.control.Start(s.open.control)
 			}
-			named := s.loaded.Config.Control.Listen != ""
-			if listener, err = openControl(ctx, path, !named); err != nil {
-				if named {
-					return err
-				}
-				s.log.Warn("no control socket: penknife status, reload and stop will not work", "error", err)
-				return nil
-			}
-			s.open.control = listener
-			s.control.Start(listener)
 			return nil
 		},
 		stop: func(ctx context.Context) error {
-			if listener == nil {
+			if s.open.control == nil {
 				return nil
 			}
-			return errors.Join(s.control.Shutdown(ctx), listener.Close())
+			return errors.Join(s.control.Shutdown(ctx), s.open.control.Close())
 		},
 	}
 }
 
-// openControl binds the socket, for nobody but our user; makeDir makes its directory too.
-func openControl(ctx context.Context, path string, makeDir bool) (*sockets.Listener, error) {
-	addr, err := sockets.Parse("unix:" + path)
-	if err != nil {
-		return nil, err
-	}
+// bindControl binds the socket, for nobody but its owner; makeDir makes its directory too.
+func bindControl(ctx context.Context, addr sockets.Addr, owner sockets.Permissions, makeDir bool) (*sockets.Listener, error) {
 	if makeDir {
-		if err := ownDirectory(filepath.Dir(path)); err != nil {
+		dir := filepath.Dir(addr.Address)
+		if err := ownDirectory(dir); err != nil {
 			return nil, err
 		}
 	}
-	return sockets.Listen(ctx, addr, sockets.Permissions{Mode: 0o600, UID: -1, GID: -1})
+	return sockets.Listen(ctx, addr, owner)
 }
 
 // ownDirectory makes a directory unless it is there. One that we make has to be ours alone: in /tmp, somebody else

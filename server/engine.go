@@ -21,6 +21,8 @@ type Engine interface {
 	// Shutdown lets requests finish until ctx ends, then ends them, and returns when no process is left. It is
 	// called once, after Start has returned, whatever that returned.
 	Shutdown(ctx context.Context) error
+	// Alive returns when whoever looks after the workers has answered, or ctx's error.
+	Alive(ctx context.Context) error
 	// Ready counts the workers that take requests. It does not block.
 	Ready() int
 	// InFlight counts requests that wait or run. It does not block.

@@ -41,6 +41,7 @@ type fakeEngine struct {
 	running    []workers.Running // set before the start
 	draining   atomic.Bool       // the snapshot has another generation
 	left       atomic.Int64      // how long Shutdown's ctx had, in nanoseconds; negative: it was over
+	deaf       atomic.Bool       // nobody answers Alive
 }
 
 func newFakeEngine() *fakeEngine {
@@ -119,6 +120,13 @@ func (e *fakeEngine) Scaling() workers.Scaling {
 }
 
 func (e *fakeEngine) Running() []workers.Running { return e.running }
+func (e *fakeEngine) Alive(ctx context.Context) error {
+	if e.deaf.Load() {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
+}
 
 func (e *fakeEngine) Ready() int    { return int(e.workers.Load()) }
 func (e *fakeEngine) InFlight() int { return int(e.inFlight.Load()) }
@@ -140,6 +148,8 @@ type fakeFront struct {
 	deps     frontDeps
 	protocol gateway.Front
 	closing  atomic.Bool
+	parted   atomic.Bool
+	stuck    atomic.Bool // the accept loop, as far as it tells
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -188,6 +198,12 @@ func (f *fakeFront) answer(conn net.Conn) {
 	fmt.Fprintln(conn, status)
 	f.deps.observer.RequestDone(r, gateway.Outcome{Status: status, Sent: 4, Err: err})
 }
+
+func (f *fakeFront) Accepting() (bool, uint64) { return f.stuck.Load(), 0 }
+
+func (f *fakeFront) Part() { f.parted.Store(true) }
+
+func (f *fakeFront) Release(ctx context.Context) error { return f.Shutdown(ctx) }
 
 func (f *fakeFront) Shutdown(ctx context.Context) error {
 	f.closing.Store(true)

@@ -13,6 +13,13 @@ import (
 type front interface {
 	// Serve accepts from the listener, which it closes, until Shutdown; then it gives nil.
 	Serve(net.Listener) error
+	// Part makes further answers the last of their connections, as far as clients would use them again.
+	Part()
+	// Release stops accepting on sockets that a successor accepts on, and returns when nobody is connected any more.
+	// At the end of ctx it gives an error, and everything else goes on; Shutdown must follow.
+	Release(ctx context.Context) error
+	// Accepting tells whether an accept loop is at work, and how many connections were taken.
+	Accepting() (inside bool, taken uint64)
 	// Shutdown stops accepting, finishes what is under way until ctx ends, then cuts it.
 	Shutdown(ctx context.Context) error
 }
@@ -24,6 +31,29 @@ type fronts struct {
 	failed chan<- error // of some capacity: a listener that ended by itself
 
 	accepting sync.WaitGroup
+	seen      []progress // by alive, when it last looked
+}
+
+// progress is what an accept loop does at one moment.
+type progress struct {
+	inside bool
+	taken  uint64
+}
+
+// errStuck is an accept loop that does not get on.
+var errStuck = errors.New("an accept loop is stuck")
+
+// alive compares the accept loops with what they did when it was last called, which is for one goroutine.
+func (f *fronts) alive() error {
+	before := f.seen
+	f.seen = make([]progress, len(f.list))
+	for i, one := range f.list {
+		f.seen[i].inside, f.seen[i].taken = one.Accepting()
+		if i < len(before) && f.seen[i].inside && f.seen[i] == before[i] {
+			return fmt.Errorf("%w (front end %d)", errStuck, i)
+		}
+	}
+	return nil
 }
 
 // serve lets a front accept from a listener.
@@ -46,6 +76,26 @@ func (f *fronts) report(err error) {
 	default:
 		f.log.Error("front end failed", "error", err)
 	}
+}
+
+// part makes all further answers the last of their connections.
+func (f *fronts) part() {
+	for _, one := range f.list {
+		one.Part()
+	}
+}
+
+// release leaves the sockets to a successor and waits for the connections until ctx ends.
+func (f *fronts) release(ctx context.Context) {
+	var leaving sync.WaitGroup
+	for _, one := range f.list {
+		leaving.Go(func() {
+			if err := one.Release(ctx); err != nil {
+				f.log.Debug("connections are still open", "error", err)
+			}
+		})
+	}
+	leaving.Wait()
 }
 
 // stop shuts all fronts down at once, so that they share the time, and waits for their accept loops.

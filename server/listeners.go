@@ -4,22 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
 	"syscall"
 
 	"penknife/configs"
 	"penknife/control"
+	"penknife/osproc"
 	"penknife/sockets"
 )
 
 // ruleListen is broken by a listener that only the system can judge: an owner that does not exist.
 const ruleListen configs.Rule = "listen"
 
-// wanted is one socket that the configuration asks for.
+// wanted is one socket that the configuration asks for, and where it belongs.
 type wanted struct {
 	path         string // of its section: "uwsgi[0]"
 	listen       string
 	mode         configs.FileMode
 	owner, group string
+	needsAllow   bool // uwsgi without allow_from: it must not turn out to be public
+	into         **sockets.Listener
 }
 
 // listeners are the open sockets, in the order of the configuration.
@@ -29,59 +34,124 @@ type listeners struct {
 	admin *sockets.Listener // nil: none
 	// control is closed by its stage; here it is only to be told of. Nil: none.
 	control *sockets.Listener
+	// unused were handed over by a predecessor, and the configuration does not name them any more.
+	unused []*sockets.Listener
 }
 
-// openListeners binds every socket. All that fail are reported at once, and then none stays open. What the
-// configuration is to blame for comes as one *configs.Problems.
-func openListeners(ctx context.Context, loaded *configs.Loaded) (*listeners, error) {
-	var open listeners
+// opener opens the sockets of a configuration, or takes those that were passed.
+type opener struct {
+	loaded   *configs.Loaded
+	passed   *sockets.Passed
+	identity *osproc.Identity // gets what is made; nil: whoever this process is
+}
+
+// open opens every socket. All that fail are reported at once, and then none stays open. What the configuration is to
+// blame for comes as one *configs.Problems.
+func (o *opener) open(ctx context.Context) (*listeners, error) {
+	cfg := o.loaded.Config
+	open := &listeners{
+		http: make([]*sockets.Listener, len(cfg.HTTP)), uwsgi: make([]*sockets.Listener, len(cfg.Uwsgi)),
+	}
+	var all []wanted
+	for i, h := range cfg.HTTP {
+		all = append(all, wanted{fmt.Sprintf("http[%d]", i), h.Listen, h.Mode, h.Owner, h.Group, false, &open.http[i]})
+	}
+	for i, u := range cfg.Uwsgi {
+		all = append(all, wanted{fmt.Sprintf("uwsgi[%d]", i), u.Listen, u.Mode, u.Owner, u.Group, len(u.AllowFrom) == 0,
+			&open.uwsgi[i]})
+	}
+	if cfg.Admin.Listen != "" {
+		all = append(all, wanted{path: "admin", listen: cfg.Admin.Listen, into: &open.admin})
+	}
+	if err := o.openAll(ctx, all); err != nil {
+		return nil, errors.Join(err, open.close())
+	}
+	return open, nil
+}
+
+// openAll takes what was passed first, before anything is opened that might get the number which fd: names.
+func (o *opener) openAll(ctx context.Context, all []wanted) error {
 	var failures []error
 	var problems configs.Problems
-	bind := func(w wanted) *sockets.Listener {
-		listener, err := openListener(ctx, loaded, w)
+	note := func(err error) {
 		var found *configs.Problems
 		if errors.As(err, &found) {
 			problems.List = append(problems.List, found.List...)
 		} else if err != nil {
 			failures = append(failures, err)
 		}
-		return listener
 	}
-	cfg := loaded.Config
-	for i, h := range cfg.HTTP {
-		w := wanted{fmt.Sprintf("http[%d]", i), h.Listen, h.Mode, h.Owner, h.Group}
-		open.http = append(open.http, bind(w))
+	failed := map[string]bool{}
+	for _, w := range all {
+		err := o.take(w)
+		failed[w.path] = err != nil
+		note(err)
 	}
-	for i, u := range cfg.Uwsgi {
-		w := wanted{fmt.Sprintf("uwsgi[%d]", i), u.Listen, u.Mode, u.Owner, u.Group}
-		open.uwsgi = append(open.uwsgi, bind(w))
-	}
-	if cfg.Admin.Listen != "" {
-		open.admin = bind(wanted{path: "admin", listen: cfg.Admin.Listen})
+	for _, w := range all {
+		if *w.into == nil && !failed[w.path] {
+			note(o.bind(ctx, w))
+		}
 	}
 	if len(problems.List) > 0 {
 		failures = append(failures, &problems)
 	}
-	if len(failures) > 0 {
-		return nil, errors.Join(append(failures, open.close())...)
-	}
-	return &open, nil
+	return errors.Join(failures...)
 }
 
-func openListener(ctx context.Context, loaded *configs.Loaded, w wanted) (*sockets.Listener, error) {
+// take looks for a socket among those that were passed.
+func (o *opener) take(w wanted) error {
 	addr, err := sockets.Parse(w.listen)
 	if err != nil {
-		return nil, configProblem(loaded, w.path+".listen", err)
+		return configProblem(o.loaded, w.path+".listen", err)
 	}
+	listener, err := o.passed.Take(addr)
+	if err == nil && listener == nil && addr.IsPassed() {
+		err = fmt.Errorf("%s: %w", addr, sockets.ErrNotPassed)
+	}
+	if err != nil {
+		return configProblem(o.loaded, w.path+".listen", err)
+	}
+	*w.into = listener
+	if listener != nil && w.needsAllow && !listener.Address().IsLoopback() {
+		return configProblem(o.loaded, w.path+".listen", fmt.Errorf("%s is %s, which is public: add allow_from with the "+
+			"addresses of the web servers", addr, listener.Address()))
+	}
+	return nil
+}
+
+// bind makes a socket.
+func (o *opener) bind(ctx context.Context, w wanted) error {
+	addr, err := sockets.Parse(w.listen)
+	if err != nil {
+		return configProblem(o.loaded, w.path+".listen", err)
+	}
+	permissions, err := o.permissions(w)
+	if err != nil {
+		return err
+	}
+	listener, err := sockets.Listen(ctx, addr, permissions)
+	if err != nil {
+		return fmt.Errorf("%w%s", err, listenHint(err))
+	}
+	*w.into = listener
+	return nil
+}
+
+// permissions says whose a unix socket is.
+func (o *opener) permissions(w wanted) (sockets.Permissions, error) {
 	uid, gid, err := sockets.LookupOwner(w.owner, w.group)
 	if err != nil {
-		return nil, configProblem(loaded, w.path+".owner", err)
+		return sockets.Permissions{}, configProblem(o.loaded, w.path+".owner", err)
 	}
-	listener, err := sockets.Listen(ctx, addr, sockets.Permissions{Mode: w.mode.Perm(), UID: uid, GID: gid})
-	if err != nil {
-		return nil, fmt.Errorf("%w%s", err, listenHint(err))
+	if o.identity != nil && os.Geteuid() == 0 {
+		if w.owner == "" {
+			uid = o.identity.UID
+		}
+		if w.group == "" {
+			gid = o.identity.GID
+		}
 	}
-	return listener, nil
+	return sockets.Permissions{Mode: w.mode.Perm(), UID: uid, GID: gid}, nil
 }
 
 // configProblem makes an error with exit code 2 of something that the loader could not know.
@@ -123,13 +193,61 @@ func (l *listeners) list() []control.Listener {
 	return all
 }
 
+// all gives every open socket of the configuration.
+func (l *listeners) all() []*sockets.Listener {
+	var all []*sockets.Listener
+	for _, listener := range append(append([]*sockets.Listener{l.control, l.admin}, l.http...), l.uwsgi...) {
+		if listener != nil {
+			all = append(all, listener)
+		}
+	}
+	return all
+}
+
+// disown leaves the socket files to a successor.
+func (l *listeners) disown() {
+	for _, listener := range l.all() {
+		listener.Disown()
+	}
+}
+
+// inherit makes the sockets that a predecessor has handed over this server's own, with the permissions of this
+// configuration, and closes those that it does not name.
+func (l *listeners) inherit(o *opener, log *slog.Logger) {
+	cfg := o.loaded.Config
+	note := func(err error) {
+		if err != nil {
+			log.Warn("a socket of the predecessor is not as it should be", "error", err)
+		}
+	}
+	for _, listener := range append(l.all(), l.unused...) {
+		note(listener.Inherit())
+	}
+	permit := func(listener *sockets.Listener, w wanted) {
+		permissions, err := o.permissions(w)
+		if err == nil {
+			err = listener.Permit(permissions)
+		}
+		note(err)
+	}
+	for i, h := range cfg.HTTP {
+		permit(l.http[i], wanted{mode: h.Mode, owner: h.Owner, group: h.Group})
+	}
+	for i, u := range cfg.Uwsgi {
+		permit(l.uwsgi[i], wanted{mode: u.Mode, owner: u.Owner, group: u.Group})
+	}
+	for _, listener := range l.unused {
+		log.Info("no longer listening", "listen", listener.Address().String())
+		note(listener.Close())
+	}
+	l.unused = nil
+}
+
 // close closes what is open, and removes socket files. Fronts close their listeners too; a second close does nothing.
 func (l *listeners) close() error {
 	var failures []error
-	for _, listener := range append(append([]*sockets.Listener{l.admin}, l.http...), l.uwsgi...) {
-		if listener != nil {
-			failures = append(failures, listener.Close())
-		}
+	for _, listener := range append(l.all(), l.unused...) {
+		failures = append(failures, listener.Close())
 	}
 	return errors.Join(failures...)
 }

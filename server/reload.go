@@ -8,13 +8,20 @@ import (
 
 	"penknife/configs"
 	"penknife/control"
+	"penknife/handover"
 )
 
 // reload is one reload from beginning to end. The goroutine of the reloader runs it. What can be reloaded is in
 // docs/decisions/0010-what-a-reload-covers.md.
 func (s *Server) reload(ctx context.Context, read func() (*configs.Loaded, error)) control.Reloaded {
 	begin := time.Now()
+	if err := s.beginChange(ctx); err != nil {
+		return control.Reloaded{At: begin, Failure: failureOf(err)}
+	}
+	defer s.endChange()
 	s.log.Info("reload begins")
+	s.notify.reloading("reloading", s.inForce.Load().Config.Workers.StartTimeout)
+	defer func() { s.notify.ready(s.statusLine()) }()
 	restart, err := s.loadAnew(ctx, read)
 	took := time.Since(begin)
 	result := control.Reloaded{
@@ -68,6 +75,7 @@ func mergeReloaded(start, fresh *configs.Loaded) (merged *configs.Loaded, restar
 	merged.Config.Log.Slow = fresh.Config.Log.Slow
 	merged.Config.Daemons, merged.Config.Cron = fresh.Config.Daemons, fresh.Config.Cron
 	merged.Config.Workers.CPUScheduling = start.Config.Workers.CPUScheduling // threads that run keep theirs
+	merged.Config.Process.ShutdownDelay = fresh.Config.Process.ShutdownDelay
 	log := &merged.Config.Log
 	log.Level = fresh.Config.Log.Level
 	log.AppRate, log.AppBurst, log.AppLine = fresh.Config.Log.AppRate, fresh.Config.Log.AppBurst, fresh.Config.Log.AppLine
@@ -78,6 +86,7 @@ func mergeReloaded(start, fresh *configs.Loaded) (merged *configs.Loaded, restar
 func failureOf(err error) *control.Failure {
 	var problems *configs.Problems
 	var app *AppError
+	var next *handover.Failure
 	switch {
 	case err == nil:
 		return nil
@@ -85,6 +94,8 @@ func failureOf(err error) *control.Failure {
 		return &control.Failure{Fault: control.FaultConfig, Reason: problems.Error()}
 	case errors.As(err, &app):
 		return &control.Failure{Fault: control.FaultApp, Reason: app.Reason, Traceback: app.Traceback}
+	case errors.As(err, &next):
+		return &control.Failure{Fault: next.Fault, Reason: next.Reason, Traceback: next.Traceback}
 	case errors.Is(err, context.Canceled):
 		return &control.Failure{Fault: control.FaultOther, Reason: errStopping.Error()}
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,15 +12,20 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/activation"
+
 	"penknife/admin"
 	"penknife/appcalls"
 	"penknife/configs"
 	"penknife/control"
 	"penknife/gateway"
+	"penknife/handover"
 	"penknife/incidents"
 	"penknife/metrics"
+	"penknife/osproc"
 	"penknife/requestids"
 	"penknife/sidecars"
+	"penknife/sockets"
 )
 
 // Options is what a server is made from.
@@ -33,6 +39,12 @@ type Options struct {
 	// Reload reads the configuration again, from where Loaded came. Nil: a reload runs the new code with the old
 	// configuration.
 	Reload func() (*configs.Loaded, error)
+	// Command is how this process was started, for an upgrade; without a path there is none.
+	Command handover.Command
+	// Predecessor is the process that serves and is to be succeeded; nil: none.
+	Predecessor *handover.Predecessor
+	// Activated are the sockets that systemd has passed.
+	Activated []*os.File
 }
 
 // Run serves until a signal or the end of ctx asks it to stop, and returns when nothing is left: no process, no
@@ -41,6 +53,12 @@ type Options struct {
 // be unusable.
 func Run(ctx context.Context, options Options) error {
 	tuneGC(options.Environ)
+	options.Activated = activation.Files(true)
+	for _, name := range osproc.Variables {
+		if err := os.Unsetenv(name); err != nil { // meant for us, and not for the application
+			return err
+		}
+	}
 	s, err := newServer(options, realParts(tuneProcessors(options.Environ)))
 	if err != nil {
 		return err
@@ -72,15 +90,23 @@ type Server struct {
 	fronts   *fronts
 	open     *listeners // nil before the sockets stage
 
-	usage    *usageReader
-	loads    loads
-	history  *history
-	reloads  *reloader
-	inForce  atomic.Pointer[configs.Loaded] // loaded, and of the latest reload what that has changed
-	control  *control.Server
-	orders   chan action // from the control socket
-	sidecars *sidecars.Manager
-	watching *watching
+	usage       *usageReader
+	loads       loads
+	history     *history
+	reloads     *reloader
+	inForce     atomic.Pointer[configs.Loaded] // loaded, and of the latest reload what that has changed
+	control     *control.Server
+	orders      chan action // from the control socket
+	sidecars    *sidecars.Manager
+	watching    *watching
+	identity    *osproc.Identity // that this process becomes; nil: none
+	notify      *notifier
+	predecessor *handover.Predecessor // that this server succeeds; nil: none
+	passed      sockets.Passed        // sockets that were passed, until they are taken
+	handedDown  string                // address of the predecessor's control socket; empty: none
+	upgrades    *upgrader
+	changing    chan struct{} // of capacity 1: full while a reload or an upgrade runs
+	left        chan struct{} // closed when a successor serves
 
 	ids         *requestids.Source // nil: requests have only numbers
 	lastID      atomic.Uint64      // of requests
@@ -101,7 +127,8 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 		incidents: incidents.NewRing(rememberedErrors),
 		gate:      &gate{}, metrics: metrics.New(options.Version, metricNames()),
 		engineStarted: make(chan error, 1), failed: make(chan error, 1),
-		orders: make(chan action, 4),
+		orders: make(chan action, 4), predecessor: options.Predecessor,
+		changing: make(chan struct{}, 1), left: make(chan struct{}),
 	}
 	if err := s.openLogs(options); err != nil {
 		return nil, err
@@ -123,6 +150,11 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 	}
 	s.engine = engine
 	s.inForce.Store(s.loaded)
+	s.notify = newNotifier(osproc.NewNotifier(options.Environ, options.Predecessor != nil), s.log)
+	if err := s.takeOver(options.Activated); err != nil {
+		return nil, err
+	}
+	s.upgrades = newUpgrader(s, options.Command)
 	s.reloads = newReloader(func(ctx context.Context) control.Reloaded { return s.reload(ctx, options.Reload) })
 	s.control = s.newControl()
 	s.usage, s.history = newUsageReader(time.Now), newHistory(s.observeMoment)
@@ -146,15 +178,38 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 func (s *Server) stages() stages {
 	var list []stage
 	list = append(list, stage{name: "history", start: s.startHistory, stop: s.history.shutdown})
-	list = append(list, stage{name: "sockets", start: s.openSockets, stop: s.closeSockets})
+	list = append(list, s.processStage(), stage{name: "sockets", start: s.openSockets, stop: s.closeSockets})
+	if s.loaded.Config.Process.PIDFile != "" {
+		list = append(list, s.pidfileStage())
+	}
+	list = append(list, s.identityStage())
+	beside := append(s.listeningStages(), s.sidecarsStage(), s.watching.stage())
+	engine := []stage{{name: "calls", start: nothing, stop: s.calls.Shutdown, least: time.Second}, s.workersStage()}
+	if s.predecessor == nil {
+		list = append(append(list, beside...), engine...)
+	} else { // nothing that others would notice before the predecessor says so
+		list = append(append(list, engine...), stage{name: "handover", start: s.awaitTurn, stop: nothing, quiet: true})
+		list = append(list, beside...)
+	}
+	list = append(list, stage{name: "fronts", start: s.startFronts, stop: s.stopFronts, least: 100 * time.Millisecond},
+		stage{name: "reloads", start: nothing, stop: s.reloads.shutdown})
+	if s.predecessor != nil {
+		list = append(list, stage{name: "takeover", start: s.succeed, stop: nothing, quiet: true})
+	}
+	list = append(list, stage{name: "upgrades", start: nothing, stop: s.upgrades.shutdown})
+	if s.notify.WatchdogTime() > 0 {
+		list = append(list, s.watchdogStage())
+	}
+	return stages{list: list, log: s.log}
+}
+
+// listeningStages are what answers beside the fronts.
+func (s *Server) listeningStages() []stage {
+	list := []stage{s.controlStage()}
 	if s.loaded.Config.Admin.Listen != "" {
 		list = append(list, stage{name: "admin", start: s.startAdmin, stop: s.admin.Shutdown, least: 100 * time.Millisecond})
 	}
-	list = append(list, s.controlStage(),
-		stage{name: "calls", start: nothing, stop: s.calls.Shutdown, least: time.Second}, s.sidecarsStage(), s.watching.stage(), s.workersStage(),
-		stage{name: "fronts", start: s.startFronts, stop: s.fronts.stop, least: 100 * time.Millisecond},
-		stage{name: "reloads", start: nothing, stop: s.reloads.shutdown})
-	return stages{list: list, log: s.log}
+	return list
 }
 
 func (s *Server) run(ctx context.Context) error {
@@ -164,12 +219,16 @@ func (s *Server) run(ctx context.Context) error {
 	s.log.Info("penknife starting", "version", s.version, "pid", os.Getpid(), "config", s.loaded.File)
 	stages := s.stages()
 	grace := time.Duration(0)
+	s.notify.starting(s.loaded.Config.Workers.StartTimeout)
 	err := stages.start(ctx)
 	if err == nil {
 		grace, err = s.waitForStop(ctx)
 	}
 	s.gate.stopping.Store(true)
 	s.sidecars.Pause()
+	if !s.hasLeft() {
+		s.notify.stopping(grace)
+	}
 	hard, release := s.hardContext()
 	stages.stop(hard, time.Now().Add(grace))
 	release()
@@ -196,8 +255,40 @@ func (s *Server) startHistory(context.Context) error {
 }
 
 func (s *Server) openSockets(ctx context.Context) (err error) {
-	s.open, err = openListeners(ctx, s.loaded)
-	return err
+	defer s.passed.Close()
+	o := s.opener()
+	if s.open, err = o.open(ctx); err != nil {
+		return err
+	}
+	if err = s.openControl(ctx); err == nil {
+		err = s.judgeUnused()
+	}
+	if err != nil {
+		return errors.Join(err, s.open.close())
+	}
+	return nil
+}
+
+func (s *Server) opener() *opener {
+	return &opener{loaded: s.loaded, passed: &s.passed, identity: s.identity}
+}
+
+// judgeUnused decides about passed sockets that the configuration does not name: those of a predecessor will be closed;
+// connections to one of systemd's would wait for ever.
+func (s *Server) judgeUnused() error {
+	rest, failures := s.passed.Rest()
+	for _, listener := range rest {
+		if listener.Handed() {
+			s.open.unused = append(s.open.unused, listener)
+			continue
+		}
+		failures = append(failures, fmt.Errorf("systemd has passed %s, and no listener uses it: name it with listen: "+
+			"systemd:NAME, by its FileDescriptorName", listener.Address()), listener.Close())
+	}
+	if err := errors.Join(failures...); err != nil {
+		return configProblem(s.loaded, "", err)
+	}
+	return nil
 }
 
 func (s *Server) closeSockets(context.Context) error { return s.open.close() }
@@ -222,6 +313,14 @@ func (s *Server) workersStage() stage {
 				defer close(returned)
 				s.engineStarted <- s.engine.Start(ctx)
 			}()
+			if s.predecessor == nil {
+				return nil
+			}
+			if err := s.awaitEngine(); err != nil { // nobody is served before
+				cancel()
+				<-returned
+				return errors.Join(err, s.engine.Shutdown(ctx))
+			}
 			return nil
 		},
 		stop: func(ctx context.Context) error {
@@ -242,6 +341,7 @@ func (s *Server) opened() {
 	s.gate.opened.Store(true)
 	s.metrics.Reloads.Loaded(time.Now())
 	s.reloads.start()
+	s.notify.ready(s.statusLine())
 	s.log.Info("ready", "took", time.Since(s.began).Round(time.Millisecond), "listen", s.open.String())
 }
 

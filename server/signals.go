@@ -11,14 +11,14 @@ import (
 type action uint8
 
 const (
-	actionNone   action = iota + 1 // known, and without effect
-	actionDrain                    // finish what is under way, then exit
-	actionFast                     // exit without waiting for requests
-	actionReload                   // new code and configuration
-	actionMore                     // one worker more
-	actionLess                     // one worker less
-	actionReopen                   // logs go to new files
-	actionUnable                   // something that this build cannot do
+	actionNone    action = iota + 1 // known, and without effect
+	actionDrain                     // finish what is under way, then exit
+	actionFast                      // exit without waiting for requests
+	actionReload                    // new code and configuration
+	actionMore                      // one worker more
+	actionLess                      // one worker less
+	actionReopen                    // logs go to new files
+	actionUpgrade                   // a new process takes over
 )
 
 // byControl is who asked, in the log, when it was no signal.
@@ -26,7 +26,7 @@ const byControl = "control socket"
 
 var actionNames = [...]string{
 	actionNone: "none", actionDrain: "drain", actionFast: "fast", actionReload: "reload",
-	actionMore: "more", actionLess: "less", actionReopen: "reopen", actionUnable: "unable",
+	actionMore: "more", actionLess: "less", actionReopen: "reopen", actionUpgrade: "upgrade",
 }
 
 // String gives the name used in logs.
@@ -53,7 +53,7 @@ func actionOf(s os.Signal) action {
 	case syscall.SIGUSR1:
 		return actionReopen
 	case syscall.SIGUSR2:
-		return actionUnable
+		return actionUpgrade
 	}
 	return actionNone
 }
@@ -72,13 +72,18 @@ func (s *Server) waitForStop(ctx context.Context) (grace time.Duration, err erro
 			return s.grace(), err
 		case <-ctx.Done():
 			return s.grace(), nil
+		case <-s.left:
+			s.leave()
+			return s.grace(), nil
+		case beat := <-s.notify.beats:
+			close(beat)
 		case sig := <-s.signals:
 			if s.obey(actionOf(sig), sig.String()) {
-				return s.grace(), nil
+				return s.grace(), s.delayStop(ctx)
 			}
 		case asked := <-s.orders:
 			if s.obey(asked, byControl) {
-				return s.grace(), nil
+				return s.grace(), s.delayStop(ctx)
 			}
 		}
 	}
@@ -102,8 +107,8 @@ func (s *Server) obey(asked action, by string) (stop bool) {
 		s.scaleBySignal(-1)
 	case actionReopen:
 		s.logs.reopenSoon()
-	case actionUnable:
-		s.log.Warn("signal ignored: this build does not know what to do for it", "signal", by)
+	case actionUpgrade:
+		s.upgrades.ask()
 	}
 	return false
 }
@@ -116,11 +121,64 @@ func (s *Server) grace() time.Duration {
 	return s.inForce.Load().Config.Workers.GracePeriod
 }
 
+// delayStop goes on serving, and accepting, for process.shutdown_delay, while /readyz says that it is over: until then
+// load balancers send requests. It ends early when somebody asks again, or when nothing is left to be served.
+func (s *Server) delayStop(ctx context.Context) error {
+	delay := s.inForce.Load().Config.Process.ShutdownDelay
+	if delay <= 0 || s.fast || !s.gate.opened.Load() {
+		return nil
+	}
+	s.gate.stopping.Store(true)
+	s.fronts.part()
+	s.notify.stopping(delay + s.grace())
+	s.log.Info("still serving before the stop", "shutdown_delay", delay)
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			return nil
+		case <-ctx.Done():
+			return nil
+		case <-s.left:
+			s.leave()
+			return nil
+		case err := <-s.failed:
+			return err
+		case beat := <-s.notify.beats:
+			close(beat)
+		case sig := <-s.signals:
+			if s.askedAgain(actionOf(sig), sig.String()) {
+				return nil
+			}
+		case asked := <-s.orders:
+			if s.askedAgain(asked, byControl) {
+				return nil
+			}
+		}
+	}
+}
+
+// askedAgain tells whether the delay is over because of a further signal: a second TERM, or what stops at once.
+func (s *Server) askedAgain(asked action, by string) bool {
+	if asked != actionFast && (asked != actionDrain || by == byControl) { // `penknife stop` may be said twice
+		return false
+	}
+	s.log.Warn("asked again: stopping at once", "by", by)
+	s.fast = true
+	return true
+}
+
 // hardContext ends when a second signal asks for the end. The returned function ends its goroutine and waits for it.
 func (s *Server) hardContext() (context.Context, func()) {
 	ctx, hard := context.WithCancel(context.Background())
 	done, over := make(chan struct{}), make(chan struct{})
+	told := false
 	again := func(asked action, by string) {
+		if asked == actionDrain && s.hasLeft() && !told {
+			told = true // a service manager tells every process of the service, and this one leaves as it is
+			return
+		}
 		if asked == actionFast || asked == actionDrain && by != byControl { // `penknife stop` may be said twice
 			s.log.Warn("asked again: stopping without mercy", "by", by)
 			hard()

@@ -14,6 +14,8 @@ type stage struct {
 	start func(context.Context) error
 	// stop returns when nothing of the stage is left; at the end of ctx it cuts what is under way.
 	stop func(context.Context) error
+	// quiet says that nothing of it can be left, which no log needs to hear.
+	quiet bool
 	// least is the time that stop gets even if the grace period is over, for what ends by itself in a moment.
 	least time.Duration
 }
@@ -55,6 +57,10 @@ func (s *stages) stopOne(hard context.Context, one stage, deadline time.Time) {
 	defer cancel()
 	err := one.stop(ctx)
 	took := slog.Duration("took", time.Since(begin).Round(time.Microsecond))
+	if one.quiet {
+		s.log.Debug("stage stopped", "stage", one.name, took)
+		return
+	}
 	if err != nil {
 		s.log.Warn("stage stopped", "stage", one.name, took, "error", err)
 		return

@@ -11,9 +11,14 @@ import (
 
 // The networks that an Addr can name.
 const (
-	networkTCP  = "tcp"
-	networkUnix = "unix"
+	networkTCP     = "tcp"
+	networkUnix    = "unix"
+	networkSystemd = "systemd" // passed by systemd's socket activation, and named there
+	networkFD      = "fd"      // any descriptor that this process was started with
 )
+
+// firstFD is the first descriptor that can be a passed socket: those below are the standard streams.
+const firstFD = 3
 
 // maxUnixPath is the longest path that fits struct sockaddr_un with its terminating NUL (unix(7)).
 const maxUnixPath = 107
@@ -21,21 +26,28 @@ const maxUnixPath = 107
 // ErrAddress is in the chain of every error that Parse returns.
 var ErrAddress = errors.New("bad listen address")
 
-// Addr is one address to listen on, in the two words that package net takes.
+// Addr is one address to listen on. The first two networks are in the words that package net takes; the others are
+// sockets that somebody else has opened.
 type Addr struct {
-	Network string // "tcp" or "unix"
-	Address string // "HOST:PORT" with a numeric port; or a path, or "@name" for an abstract socket
+	Network string // "tcp", "unix", "systemd" or "fd"
+	Address string // "HOST:PORT" with a numeric port; a path, or "@name" for an abstract socket; a name; a number
 }
 
-// Parse reads HOST:PORT, :PORT (loopback; a public address must be spelled out), unix:PATH or unix:@abstract.
-// Port 0 is allowed and means any free one. Host names are not looked up here.
+// Parse reads HOST:PORT, :PORT (loopback; a public address must be spelled out), unix:PATH, unix:@abstract,
+// systemd:NAME or fd:NUMBER. Port 0 is allowed and means any free one. Host names are not looked up here.
 func Parse(text string) (Addr, error) {
+	if name, ok := strings.CutPrefix(text, "systemd:"); ok {
+		return parsePassed(text, networkSystemd, name)
+	}
+	if number, ok := strings.CutPrefix(text, "fd:"); ok {
+		return parsePassed(text, networkFD, number)
+	}
 	if path, isUnix := strings.CutPrefix(text, "unix:"); isUnix {
 		return parseUnix(text, path)
 	}
 	host, port, err := net.SplitHostPort(text)
 	if err != nil {
-		return Addr{}, fmt.Errorf("%w %q: want HOST:PORT, :PORT, unix:PATH or unix:@NAME", ErrAddress, text)
+		return Addr{}, fmt.Errorf("%w %q: want HOST:PORT, :PORT, unix:PATH, unix:@NAME, systemd:NAME or fd:NUMBER", ErrAddress, text)
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return Addr{}, fmt.Errorf("%w %q: port %q is not a number from 0 to 65535", ErrAddress, text, port)
@@ -62,12 +74,41 @@ func parseUnix(text, path string) (Addr, error) {
 	return Addr{Network: networkUnix, Address: path}, nil
 }
 
+// parsePassed reads what names a socket that was opened by others. A name of systemd's has no colon and no control
+// character (sd_listen_fds(3), FileDescriptorName= in systemd.socket(5)).
+func parsePassed(text, network, name string) (Addr, error) {
+	if network == networkFD {
+		if n, err := strconv.ParseUint(name, 10, 16); err != nil || n < firstFD {
+			return Addr{}, fmt.Errorf("%w %q: want the number of a descriptor from %d on", ErrAddress, text, firstFD)
+		}
+	}
+	isOdd := func(r rune) bool { return r <= ' ' || r == ':' || r == 0x7f }
+	if name == "" || len(name) > 255 || strings.ContainsFunc(name, isOdd) {
+		return Addr{}, fmt.Errorf("%w %q: not the name of a socket", ErrAddress, text)
+	}
+	return Addr{Network: network, Address: name}, nil
+}
+
 // String gives the address in the form that Parse reads.
 func (a Addr) String() string {
-	if a.IsUnix() {
-		return "unix:" + a.Address
+	if a.Network == networkTCP {
+		return a.Address
 	}
-	return a.Address
+	return a.Network + ":" + a.Address
+}
+
+// IsPassed tells whether somebody else opens the socket: it can be found among those that this process was started
+// with, and not made.
+func (a Addr) IsPassed() bool { return a.Network == networkSystemd || a.Network == networkFD }
+
+// same tells whether two addresses mean the same socket, however an IP address is written.
+func (a Addr) same(b Addr) bool {
+	if a == b || a.Network != networkTCP || b.Network != networkTCP {
+		return a == b
+	}
+	first, firstErr := netip.ParseAddrPort(a.Address)
+	second, secondErr := netip.ParseAddrPort(b.Address)
+	return firstErr == nil && secondErr == nil && first == second
 }
 
 // IsUnix tells whether this is a unix-domain socket, with a path or abstract.

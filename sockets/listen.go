@@ -28,8 +28,12 @@ type socket interface {
 // Listener is an open listening socket. It is a net.Listener, so that any server can accept from it.
 type Listener struct {
 	socket
-	addr Addr
-	file os.FileInfo // the socket file as we made it; nil when there is none
+	addr Addr        // of the socket
+	told Addr        // what the configuration says, by which a successor finds it again
+	file os.FileInfo // the socket file as we made it; nil when there is none, or it is not ours to remove
+	// handed says that a predecessor has it too; heirloom becomes file with Inherit.
+	handed   bool
+	heirloom os.FileInfo
 
 	closeOnce sync.Once
 	closeErr  error
@@ -39,6 +43,9 @@ type Listener struct {
 // already is replaced if it is a socket on which nobody answers, and is an error otherwise; nobody but its
 // owner-to-be can connect before mode, owner and group are set. The caller closes the Listener.
 func Listen(ctx context.Context, addr Addr, permissions Permissions) (*Listener, error) {
+	if addr.IsPassed() {
+		return nil, fmt.Errorf("listen on %s: %w", addr, ErrNotPassed)
+	}
 	if addr.hasFile() {
 		if err := removeStale(ctx, addr.Address); err != nil {
 			return nil, fmt.Errorf("listen on %s: %w", addr, err)
@@ -54,8 +61,8 @@ func Listen(ctx context.Context, addr Addr, permissions Permissions) (*Listener,
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
-	listener := &Listener{socket: plain.(socket), addr: addr}
-	if err := listener.adoptFile(permissions); err != nil {
+	listener := &Listener{socket: plain.(socket), addr: addr, told: addr}
+	if err := listener.ownFile(permissions); err != nil {
 		return nil, errors.Join(fmt.Errorf("listen on %s: %w", addr, err), listener.Close())
 	}
 	return listener, nil
@@ -71,20 +78,33 @@ func closedToAll(_, _ string, raw syscall.RawConn) error {
 	return chmodErr
 }
 
-// adoptFile remembers which file is ours and gives it its owner and then its mode.
-func (l *Listener) adoptFile(permissions Permissions) error {
+// ownFile remembers which file is ours and gives it its owner and then its mode.
+func (l *Listener) ownFile(permissions Permissions) error {
 	if !l.addr.hasFile() {
 		return nil
 	}
 	// The net package would remove whatever has the name by then; Close looks first.
 	l.socket.(*net.UnixListener).SetUnlinkOnClose(false)
-	path := l.addr.Address
-	file, err := os.Lstat(path)
+	file, err := os.Lstat(l.addr.Address)
 	if err != nil {
 		return err
 	}
 	l.file = file
-	if permissions.UID != -1 || permissions.GID != -1 {
+	return l.Permit(permissions)
+}
+
+// Permit gives a socket file that is ours its owner and then its mode. Other sockets have neither.
+func (l *Listener) Permit(permissions Permissions) error {
+	if l.file == nil {
+		return nil
+	}
+	path := l.addr.Address
+	now, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	owner := now.Sys().(*syscall.Stat_t) // on Linux it is nothing else
+	if differs(permissions.UID, owner.Uid) || differs(permissions.GID, owner.Gid) {
 		if err := os.Lchown(path, permissions.UID, permissions.GID); err != nil {
 			return err
 		}
@@ -93,8 +113,14 @@ func (l *Listener) adoptFile(permissions Permissions) error {
 	if mode == 0 {
 		mode = defaultMode
 	}
+	if now.Mode().Perm() == os.FileMode(mode) {
+		return nil
+	}
 	return os.Chmod(path, os.FileMode(mode))
 }
+
+// differs tells whether an id has to be changed; -1 is any.
+func differs(wanted int, present uint32) bool { return wanted != -1 && wanted != int(present) }
 
 // Address is what Listen was told, except that a TCP port of 0 has become the real one.
 func (l *Listener) Address() Addr {
@@ -114,6 +140,27 @@ func (l *Listener) Close() error {
 	return l.closeErr
 }
 
+// Disown makes Close leave the socket file alone: it belongs to a successor from now on. It must not be called at the
+// same time as Close.
+func (l *Listener) Disown() { l.file = nil }
+
+// Handed tells whether a predecessor has handed the socket over.
+func (l *Listener) Handed() bool { return l.handed }
+
+// Inherit makes a socket that a predecessor has handed over this process's own: Close removes its file, and the kernel
+// names this process to clients of a unix socket. Before that the predecessor may still go on with it. It changes
+// nothing about other listeners.
+func (l *Listener) Inherit() error {
+	if !l.handed {
+		return nil
+	}
+	l.file = l.heirloom
+	if !l.addr.IsUnix() {
+		return nil
+	}
+	return l.becomeOwner()
+}
+
 // removeFile takes the name away before the socket closes, so that nobody finds a file on which no one answers.
 func (l *Listener) removeFile() error {
 	if l.file == nil {
@@ -129,5 +176,10 @@ func (l *Listener) removeFile() error {
 	if !os.SameFile(now, l.file) {
 		return nil
 	}
-	return os.Remove(l.addr.Address)
+	err = os.Remove(l.addr.Address)
+	if errors.Is(err, os.ErrPermission) {
+		// Bound as root in a directory of root's, and the privileges are gone. The next start replaces what is left.
+		return nil
+	}
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -37,6 +38,8 @@ type acceptor struct {
 	late   []*conn             // accepted, but there was nothing to read yet
 	pause  time.Duration       // grows while accept fails
 	errno  unix.Errno          // why ready stopped
+	inside atomic.Bool         // the loop is not waiting
+	taken  atomic.Uint64       // connections
 }
 
 func newAcceptor(s *Server, ln net.Listener) (*acceptor, error) {
@@ -105,11 +108,14 @@ func passes(errno unix.Errno) bool {
 
 // takeAll accepts until there is nothing more (EAGAIN), an error, or the stop (0).
 func (a *acceptor) takeAll(listening int) unix.Errno {
+	a.inside.Store(true)
+	defer a.inside.Store(false)
 	for !a.srv.conns.stopping.Load() {
 		fd, errno := acceptConn(listening, a.peerPlace())
 		switch errno {
 		case 0:
 			a.pause = 0
+			a.taken.Add(1)
 			a.take(fd)
 		case unix.ECONNABORTED:
 		default:

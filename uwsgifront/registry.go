@@ -85,6 +85,17 @@ func (r *registry) removeAcceptor(a *acceptor) {
 	r.signal()
 }
 
+// accepting sums up what the accept loops do.
+func (r *registry) accepting() (inside bool, taken uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for a := range r.acceptors {
+		inside = inside || a.inside.Load()
+		taken += a.taken.Load()
+	}
+	return inside, taken
+}
+
 // beginRefusal asks to tell one more connection that there are too many.
 func (r *registry) beginRefusal() bool {
 	r.mu.Lock()

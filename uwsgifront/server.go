@@ -110,7 +110,7 @@ func (s *Server) Serve(ln net.Listener) error {
 	return a.run()
 }
 
-// Shutdown stops accepting (connections that are in the backlog by then are still served, a socket file is removed),
+// Shutdown stops accepting (connections that are in the backlog by then are still served),
 // lets requests under way finish, and waits for them. When ctx ends first it cuts what is left and returns the
 // context's error; it then waits for no handler that is still inside the application, but whatever that answers later
 // is thrown away safely. Later calls wait as the first one does.
@@ -130,6 +130,25 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	return ctx.Err()
 }
+
+// Part does nothing: every answer ends its connection as it is.
+func (s *Server) Part() {}
+
+// Release stops accepting, for another process that accepts on the same socket, and waits until no connection is
+// left; when ctx ends first it gives the context's error, and Shutdown is needed to end what is there.
+func (s *Server) Release(ctx context.Context) error {
+	s.conns.stop()
+	select {
+	case <-s.conns.empty:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Accepting tells whether an accept loop is at work, rather than waiting for connections, and how many it has taken. One
+// that is at work and takes none is stuck in a handler.
+func (s *Server) Accepting() (inside bool, taken uint64) { return s.conns.accepting() }
 
 type noCounter struct{}
 

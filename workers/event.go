@@ -85,6 +85,8 @@ type (
 		quota int
 		over  bool
 	}
+	// question: somebody wants to know whether the supervisor is there; it closes the channel.
+	question struct{ answer chan<- struct{} }
 	// stop: let the workers finish what they hold until the deadline, then kill.
 	stop struct{ deadline time.Time }
 )
@@ -105,6 +107,7 @@ func (hostile) isEvent()       {}
 func (scale) isEvent()         {}
 func (roll) isEvent()          {}
 func (stop) isEvent()          {}
+func (question) isEvent()      {}
 
 // mailbox carries events to the supervisor. It has no limit, so that nobody who puts one in ever waits: the number of
 // events is bounded by the number of processes and requests.

@@ -169,6 +169,23 @@ func (m *Manager) Ready() int {
 	return n
 }
 
+// Alive waits until the supervisor of the present generation answers, or gives ctx's error. It is for a watchdog.
+func (m *Manager) Alive(ctx context.Context) error {
+	g := m.current.Load()
+	if g == nil {
+		return nil
+	}
+	answer := make(chan struct{})
+	g.supervisor.mail.put(question{answer})
+	select {
+	case <-answer:
+	case <-g.supervisor.done: // it was replaced meanwhile
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
 // Snapshot describes the workers. It does not block.
 func (m *Manager) Snapshot() Snapshot {
 	m.mu.Lock()

@@ -49,6 +49,8 @@ func (s *supervisor) handle(e event, now time.Time) {
 		s.onRoll(e, now)
 	case stop:
 		s.onStop(e, now)
+	case question:
+		close(e.answer)
 	}
 }
 

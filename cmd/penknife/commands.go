@@ -47,6 +47,7 @@ func (p *program) serveCommand() *cobra.Command {
 			return p.serve(cmd.Context(), server.Options{
 				Loaded: loaded, Version: p.version, Environ: p.environ,
 				Signals: p.signals, Stdout: p.stdout, Stderr: p.stderr,
+				Command: p.command, Predecessor: p.predecessor,
 				Reload: func() (*configs.Loaded, error) { return settings.load(p.environ, first(arguments)) },
 			})
 		},

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"penknife/configs"
+	"penknife/handover"
 	"penknife/server"
 )
 
@@ -29,6 +30,8 @@ type program struct {
 	version        string
 	signals        <-chan os.Signal
 	serve          func(context.Context, server.Options) error
+	command        handover.Command      // how this process was started
+	predecessor    *handover.Predecessor // that this process is to succeed; nil: none
 }
 
 // usageError is a command line that cannot be understood.
@@ -42,7 +45,9 @@ func (p *program) run(ctx context.Context, arguments []string) int {
 	root.SetArgs(arguments)
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
-	return p.report(root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	server.Refuse(p.predecessor, err) // whatever it is: a flag that this version does not know, or the application
+	return p.report(err)
 }
 
 // report prints an error as its reader needs it and chooses the exit code.
@@ -63,7 +68,7 @@ func (p *program) report(err error) int {
 		return exitConfig
 	case errors.As(err, &reload):
 		p.complain(strings.TrimRight(reload.Traceback, "\n"))
-		p.complain("penknife reload: nothing was changed: " + reload.Reason)
+		p.complain(reload.command + ": nothing was changed: " + reload.Reason)
 		return reload.exitCode()
 	case errors.As(err, &scale):
 		p.complain("penknife scale: " + scale.Reason)
@@ -94,7 +99,7 @@ func (p *program) rootCommand() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(explainFlagError)
-	root.AddCommand(p.serveCommand(), p.statusCommand(), p.reloadCommand(), p.scaleCommand(), p.reopenLogsCommand(), p.stopCommand(), p.checkCommand(),
+	root.AddCommand(p.serveCommand(), p.statusCommand(), p.reloadCommand(), p.upgradeCommand(), p.scaleCommand(), p.reopenLogsCommand(), p.stopCommand(), p.checkCommand(),
 		p.explainCommand(), p.versionCommand())
 	return root
 }

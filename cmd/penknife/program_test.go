@@ -133,7 +133,7 @@ func TestCommandLinesThatAreRefused(t *testing.T) {
 		{"serve app --config none.yaml", "none.yaml: cannot be read: no such file or directory"},
 		{"serv app", `"serv" is no command; did you mean serve?`},
 		{"mysite.wsgi:application", `did you mean penknife serve mysite.wsgi:application?`},
-		{"upgrade", `"upgrade" is no command; see penknife --help`},
+		{"promote", `"promote" is no command; see penknife --help`},
 		{"reload --contrl unix:/x", "did you mean --control?"},
 		{"explain workers.thread", "did you mean workers.threads?"},
 		{"check", "no application is named"},

@@ -55,8 +55,11 @@ func onlyAppMissing(err error) error {
 	return &kept
 }
 
-// reloadError is a reload that changed nothing, as the server tells it.
-type reloadError struct{ control.Failure }
+// reloadError is a reload or an upgrade that changed nothing, as the server tells it.
+type reloadError struct {
+	control.Failure
+	command string // that was given
+}
 
 func (e *reloadError) Error() string { return e.Reason }
 
@@ -90,7 +93,7 @@ func (p *program) reloadCommand() *cobra.Command {
 					p.complain("penknife reload: these changes wait for a restart: " + strings.Join(result.NeedsRestart, ", "))
 				}
 				if result.Failure != nil {
-					return &reloadError{*result.Failure}
+					return &reloadError{*result.Failure, "penknife reload"}
 				}
 				_, err = fmt.Fprintf(p.stdout, "generation %d serves with %s, after %.1f s\n", result.Generation,
 					scalingText(result.Scaling), result.Took)
@@ -111,6 +114,34 @@ func (p *program) reopenLogsCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return r.call(p, func(client *control.Client) error { return client.ReopenLogs(cmd.Context()) })
+		},
+	}
+	r.settings.addTo(cmd)
+	return cmd
+}
+
+func (p *program) upgradeCommand() *cobra.Command {
+	var r remote
+	cmd := &cobra.Command{
+		Use:   "upgrade",
+		Short: "Let a new process of the program on disk take over without losing a request",
+		Long: "Let a new process of the program on disk take over without losing a request: a new version of penknife, or the\n" +
+			"same one with the whole configuration read anew. Returns when the new process serves; the old one finishes\n" +
+			"what it holds and leaves. If the new process cannot serve, nothing is changed: the reason is printed and the\n" +
+			"exit code is 2 for the configuration, 3 for the application, 1 for anything else." + remoteHelp,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return r.call(p, func(client *control.Client) error {
+				result, err := client.Upgrade(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if result.Failure != nil {
+					return &reloadError{*result.Failure, "penknife upgrade"}
+				}
+				_, err = fmt.Fprintf(p.stdout, "penknife %s serves as pid %d, after %.1f s\n", result.Version, result.PID, result.Took)
+				return err
+			})
 		},
 	}
 	r.settings.addTo(cmd)

@@ -20,7 +20,8 @@ import (
 // versioned is a penknife whose application answers with the content of a file.
 type versioned struct {
 	*testkit.Server
-	file string
+	file    string
+	control string // of a control socket that has another place than usual
 }
 
 func serveVersioned(t *testing.T, options testkit.Options) *versioned {
@@ -41,6 +42,9 @@ func (v *versioned) write(t testing.TB, text string) {
 // command runs penknife with the flag by which it finds the server.
 func (v *versioned) command(t testing.TB, arguments ...string) (code int, output string) {
 	t.Helper()
+	if v.control != "" {
+		return testkit.Run(t, 30*time.Second, append(arguments, "--control", "unix:"+v.control)...)
+	}
 	return testkit.Run(t, 30*time.Second, append(arguments, "--uwsgi", "unix:"+v.Uwsgi)...)
 }
 

@@ -34,6 +34,11 @@ type Options struct {
 	Flags, Env []string
 	// NoUwsgi leaves the uwsgi listeners to Config: Uwsgi and UwsgiTCP are empty.
 	NoUwsgi bool
+	// Successors lets the log hold what processes write that take over from this one (penknife upgrade). The test has
+	// to stop the last of them.
+	Successors bool
+	// Binary is the program; empty: the built one.
+	Binary string
 	// Alarms permits the log to have what otherwise fails the test: an application that crashes on purpose.
 	Alarms bool
 }
@@ -64,7 +69,14 @@ func Binary(t testing.TB) string {
 func Penknife(t testing.TB, options Options) *Server {
 	t.Helper()
 	s := prepare(t, options)
-	s.Process = Start(t, s.Dir, options.Env, Binary(t), s.arguments(t)...)
+	start, binary := Start, options.Binary
+	if options.Successors {
+		start = StartLogged
+	}
+	if binary == "" {
+		binary = Binary(t)
+	}
+	s.Process = start(t, s.Dir, options.Env, binary, s.arguments(t)...)
 	t.Cleanup(func() { s.leave(t) })
 	s.AwaitAccept(t, s.HTTP)
 	s.AwaitReady(t, 30*time.Second)
@@ -125,6 +137,9 @@ func (s *Server) AwaitReady(t testing.TB, timeout time.Duration) {
 		t.Fatalf("penknife is not ready: %v\n%s", err, s.Output())
 	}
 }
+
+// Options gives what it was started with.
+func (s *Server) Options() Options { return s.options }
 
 // Pythons lists penknife's living descendants: zygote and workers.
 func (s *Server) Pythons() []int {

@@ -19,7 +19,7 @@ const stopTimeout = 15 * time.Second
 // Process is a child process in a process group of its own. Its methods may be called from several goroutines.
 type Process struct {
 	command *exec.Cmd
-	output  lockedBuffer
+	output  fmt.Stringer
 	done    chan struct{}
 	err     error // how it ended; read after done
 }
@@ -28,15 +28,36 @@ type Process struct {
 // is the test's own plus env ("NAME=value").
 func Start(t testing.TB, dir string, env []string, command string, arguments ...string) *Process {
 	t.Helper()
-	p := &Process{command: exec.Command(command, arguments...), done: make(chan struct{})}
+	output := &lockedBuffer{}
+	p := &Process{output: output, command: exec.Command(command, arguments...)}
+	p.command.Stdout, p.command.Stderr = output, output
+	return p.start(t, dir, env)
+}
+
+// StartLogged is Start for a process that leaves others behind, such as a successor of penknife: they all write to one
+// file, and Output has what each of them wrote.
+func StartLogged(t testing.TB, dir string, env []string, command string, arguments ...string) *Process {
+	t.Helper()
+	file, err := os.CreateTemp(Dir(t), "output")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = file.Close() })
+	p := &Process{output: &outputFile{file}, command: exec.Command(command, arguments...)}
+	p.command.Stdout, p.command.Stderr = file, file
+	return p.start(t, dir, env)
+}
+
+func (p *Process) start(t testing.TB, dir string, env []string) *Process {
+	t.Helper()
+	p.done = make(chan struct{})
 	p.command.Dir = dir
 	p.command.Env = append(os.Environ(), env...)
-	p.command.Stdout, p.command.Stderr = &p.output, &p.output
 	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	// A grandchild that keeps the output open must not keep Wait from returning.
 	p.command.WaitDelay = 2 * time.Second
 	if err := p.command.Start(); err != nil {
-		t.Fatalf("%s: %v", command, err)
+		t.Fatalf("%s: %v", p.command.Path, err)
 	}
 	// Ends when the process does; the cleanup below sees to that.
 	go func() {
@@ -124,6 +145,17 @@ func (p *Process) AwaitOutput(t testing.TB, text string) string {
 		t.Fatalf("%v\n%s", err, p.Output())
 	}
 	return line
+}
+
+// outputFile is a file that others write.
+type outputFile struct{ *os.File }
+
+func (f *outputFile) String() string {
+	text, err := os.ReadFile(f.Name())
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }
 
 // lockedBuffer collects output while others read it.

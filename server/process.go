@@ -1,0 +1,117 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"os"
+	"syscall"
+
+	"penknife/configs"
+	"penknife/osproc"
+)
+
+// Rules that only the system can judge.
+const (
+	ruleUser   configs.Rule = "process-user"
+	ruleRlimit configs.Rule = "process-rlimit"
+)
+
+// processStage sets what holds for everything that comes after it: umask and limits. They need root, if anything does.
+func (s *Server) processStage() stage {
+	return stage{name: "process", stop: nothing, quiet: true, start: func(context.Context) error {
+		cfg := s.loaded.Config.Process
+		if bits, set := cfg.UmaskBits(); set {
+			syscall.Umask(bits)
+		}
+		limits, err := cfg.Limits()
+		if err == nil {
+			err = osproc.SetRlimits(limits)
+		}
+		if err != nil {
+			return processProblem(s.loaded, ruleRlimit, "process.rlimits", err)
+		}
+		return s.findIdentity()
+	}}
+}
+
+// findIdentity looks up whom this process becomes, before sockets are opened: they get the new owner.
+func (s *Server) findIdentity() error {
+	cfg := s.loaded.Config.Process
+	if cfg.User == "" {
+		return nil
+	}
+	id, err := osproc.LookupIdentity(cfg.User, cfg.Group)
+	if err == nil && os.Geteuid() != 0 && os.Geteuid() != id.UID {
+		err = osproc.ErrNotRoot
+	}
+	if err != nil {
+		return processProblem(s.loaded, ruleUser, "process.user", err)
+	}
+	s.identity = &id
+	return nil
+}
+
+// pidfileStage writes the pidfile when the sockets are this server's; a successor does it when it serves.
+func (s *Server) pidfileStage() stage {
+	path := s.loaded.Config.Process.PIDFile
+	return stage{
+		name: "pidfile",
+		start: func(context.Context) error {
+			if s.predecessor != nil {
+				return nil
+			}
+			return s.writePIDFile(path)
+		},
+		stop: func(context.Context) error { return osproc.RemovePIDFile(path) },
+	}
+}
+
+func (s *Server) writePIDFile(path string) error {
+	if err := osproc.WritePIDFile(path); err != nil {
+		return err
+	}
+	if s.identity == nil || os.Geteuid() != 0 {
+		return nil
+	}
+	return osproc.OwnPIDFile(path, *s.identity)
+}
+
+// identityStage gives root's rights up, for good. Whatever needs them comes before it.
+func (s *Server) identityStage() stage {
+	return stage{name: "identity", stop: nothing, quiet: true, start: func(context.Context) error {
+		if err := s.becomeUser(); err != nil {
+			return processProblem(s.loaded, ruleUser, "process.user", err)
+		}
+		if !s.loaded.Config.Process.NoNewPrivs {
+			return nil
+		}
+		return osproc.ForbidNewPrivileges()
+	}}
+}
+
+// becomeUser changes the user, and what the environment says about it: the application would look for its files in root's
+// home directory.
+func (s *Server) becomeUser() error {
+	if s.identity == nil {
+		if os.Geteuid() == 0 && os.Getpid() != 1 {
+			s.log.Warn("running as root, and so does the application; process.user names somebody else")
+		}
+		return nil
+	}
+	if err := s.identity.Assume(); err != nil {
+		return err
+	}
+	s.log.Info("running as", "user", s.loaded.Config.Process.User, "uid", s.identity.UID, "gid", s.identity.GID)
+	if s.identity.Name == "" {
+		return nil
+	}
+	return errors.Join(os.Setenv("USER", s.identity.Name), os.Setenv("LOGNAME", s.identity.Name),
+		os.Setenv("HOME", s.identity.Home))
+}
+
+// processProblem makes an error with exit code 2.
+func processProblem(loaded *configs.Loaded, rule configs.Rule, path string, err error) error {
+	return &configs.Problems{List: []configs.Problem{{
+		Rule: rule, Source: loaded.Sources.Of(path), Key: path, Text: err.Error(),
+	}}}
+}

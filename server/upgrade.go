@@ -1,0 +1,249 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"penknife/control"
+	"penknife/handover"
+)
+
+var (
+	// errBusy is an upgrade that is asked for while another one runs.
+	errBusy = errors.New("another upgrade is under way")
+	// errNoCommand is an upgrade of a server that does not know how it was started.
+	errNoCommand = errors.New("how this process was started is not known")
+	// errPIDOne is an upgrade of a process whose end takes the container with it.
+	errPIDOne = errors.New("penknife is process 1 here, and the container ends with it: replace the container, or run " +
+		"penknife below an init (docker run --init), or use penknife reload")
+	// errNotReady is an upgrade before the application has answered once.
+	errNotReady = errors.New("the application is still starting")
+)
+
+// Kinds of what is handed over.
+const (
+	itemListener = "listener"
+	itemControl  = "control" // a listener too
+)
+
+// partingTime is how much of the grace period is kept for closing what is idle even then.
+const partingTime = 2 * time.Second
+
+// upgrader starts successors, one at a time. docs/decisions has the choices.
+type upgrader struct {
+	server  *Server
+	command handover.Command
+
+	ctx    context.Context // of the attempts
+	cancel context.CancelFunc
+	runs   sync.WaitGroup // attempts that run
+
+	mu      sync.Mutex // guards the rest
+	running bool
+	closed  bool
+}
+
+// attempt is one upgrade, for all who wait for it.
+type attempt struct {
+	over   chan struct{} // closed when result is there
+	result control.Upgraded
+}
+
+func newUpgrader(s *Server, command handover.Command) *upgrader {
+	u := &upgrader{server: s, command: command}
+	u.ctx, u.cancel = context.WithCancel(context.Background())
+	return u
+}
+
+// ask begins an upgrade, or gives one that has failed already. It does not block.
+func (u *upgrader) ask() *attempt {
+	one := &attempt{over: make(chan struct{})}
+	if err := u.begin(); err != nil {
+		u.server.log.Error("no upgrade", "reason", err)
+		one.result = control.Upgraded{At: time.Now(), Failure: failureOf(err)}
+		close(one.over)
+		return one
+	}
+	// Ended by its own limits, and by shutdown, which waits.
+	u.runs.Go(func() {
+		defer close(one.over)
+		one.result = u.run()
+	})
+	return one
+}
+
+// begin tells why there can be no upgrade now.
+func (u *upgrader) begin() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch {
+	case u.command.Path == "":
+		return errNoCommand
+	case os.Getpid() == 1:
+		return errPIDOne
+	case u.closed || u.server.hasLeft():
+		return errStopping
+	case u.running:
+		return errBusy
+	case !u.server.gate.opened.Load():
+		return errNotReady
+	}
+	u.running = true
+	return nil
+}
+
+// wait gives the result of an attempt. If ctx ends before, the upgrade goes on.
+func (a *attempt) wait(ctx context.Context) control.Upgraded {
+	select {
+	case <-a.over:
+		return a.result
+	case <-ctx.Done():
+		return control.Upgraded{Failure: &control.Failure{Fault: control.FaultOther, Reason: ctx.Err().Error()}}
+	}
+}
+
+func (u *upgrader) run() control.Upgraded {
+	s, begin := u.server, time.Now()
+	s.log.Info("upgrade begins", "program", u.command.Path)
+	next, err := u.replace()
+	result := control.Upgraded{At: time.Now(), Took: time.Since(begin).Seconds(), Failure: failureOf(err)}
+	took := time.Since(begin).Round(time.Millisecond)
+	if err != nil {
+		u.mu.Lock()
+		u.running = false
+		u.mu.Unlock()
+		s.notify.ready(s.statusLine())
+		s.log.Error("upgrade failed; everything stays as it was", "took", took, "reason", result.Failure.Reason,
+			"traceback", result.Failure.Traceback)
+		return result
+	}
+	result.PID, result.Version = next.PID(), next.Version
+	s.log.Info("upgraded: another process serves", "pid", result.PID, "version", result.Version, "took", took)
+	close(s.left)
+	return result
+}
+
+// replace starts the successor and returns when it serves, or when everything is as before.
+func (u *upgrader) replace() (*handover.Successor, error) {
+	s := u.server
+	if err := s.beginChange(u.ctx); err != nil {
+		return nil, err
+	}
+	s.notify.reloading("upgrading", s.inForce.Load().Config.Workers.StartTimeout)
+	next, err := u.start()
+	if err == nil {
+		if err = next.AwaitReady(u.ctx); err == nil {
+			err = next.Proceed(u.ctx)
+		}
+		if err != nil {
+			next.Cancel()
+		}
+	}
+	if err != nil {
+		s.endChange()
+		return nil, err
+	}
+	// In this order: the successor reports to the service manager when we let go, and must be believed then.
+	s.notify.note(s.notify.MainPID(next.PID()))
+	next.Release()
+	return next, nil // and the change does not end: nothing here will change any more
+}
+
+// start offers everything to a new process.
+func (u *upgrader) start() (*handover.Successor, error) {
+	var items []handover.Item
+	defer func() {
+		for _, item := range items {
+			_ = item.File.Close()
+		}
+	}()
+	for _, listener := range u.server.open.all() {
+		file, err := listener.File()
+		if err != nil {
+			return nil, err
+		}
+		kind := itemListener
+		if listener == u.server.open.control {
+			kind = itemControl
+		}
+		items = append(items, handover.Item{Kind: kind, Info: listener.Handle(), File: file})
+	}
+	return handover.Start(u.command, u.server.version, items)
+}
+
+// shutdown gives up the attempt that runs, and waits for it.
+func (u *upgrader) shutdown(context.Context) error {
+	u.mu.Lock()
+	u.closed = true
+	u.mu.Unlock()
+	u.cancel()
+	u.runs.Wait()
+	if u.server.hasLeft() { // it has succeeded in the last moment
+		u.server.leave()
+	}
+	return nil
+}
+
+// beginChange waits until no reload and no upgrade runs; endChange must follow.
+func (s *Server) beginChange(ctx context.Context) error {
+	select {
+	case s.changing <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *Server) endChange() { <-s.changing }
+
+// hasLeft tells whether a successor serves.
+func (s *Server) hasLeft() bool {
+	select {
+	case <-s.left:
+		return true
+	default:
+		return false
+	}
+}
+
+// leave lets go of everything that the successor has: the socket files stay, and whoever asks on the control socket or the
+// admin listener reaches the successor. It may be called again.
+func (s *Server) leave() {
+	s.gate.stopping.Store(true)
+	s.open.disown()
+	var failures []error
+	if s.open.control != nil {
+		failures = append(failures, s.control.Release(s.open.control))
+	}
+	if s.open.admin != nil {
+		failures = append(failures, s.admin.Release(s.open.admin))
+	}
+	if err := errors.Join(failures...); err != nil {
+		s.log.Warn("listeners of the predecessor", "error", err)
+	}
+}
+
+// stopFronts ends the front ends. With a successor nobody has to be sent away: idle connections have the grace period to
+// send one more request, and are told then that it was the last one.
+func (s *Server) stopFronts(ctx context.Context) error {
+	if !s.hasLeft() || s.fast {
+		return s.fronts.stop(ctx)
+	}
+	deadline, _ := ctx.Deadline()
+	patience, cancel := context.WithDeadline(ctx, deadline.Add(-min(partingTime, time.Until(deadline)/4)))
+	s.fronts.release(patience)
+	cancel()
+	return s.fronts.stop(ctx)
+}
+
+// Refuse tells the predecessor of a process, if it has one, why the process will not serve.
+func Refuse(predecessor *handover.Predecessor, err error) {
+	if predecessor == nil || err == nil {
+		return
+	}
+	failure := failureOf(err)
+	predecessor.Fail(handover.Failure{Fault: failure.Fault, Reason: failure.Reason, Traceback: failure.Traceback})
+}
