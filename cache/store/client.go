@@ -38,6 +38,7 @@ func (r *Remote) newClient() error {
 	o.Dialer.Timeout = connectTimeout
 	o.Dialer.KeepAlive = pingEvery
 	o.ConnWriteTimeout = max(r.options.Timeout, connectTimeout)
+	o.ReadBufferEachConn, o.WriteBufferEachConn = bufferSize, bufferSize
 	o.ClientName = "penknife"
 	o.DialCtxFn = func(ctx context.Context, address string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
 		return r.dial(ctx, target{network, address, dialer, config})
@@ -53,8 +54,11 @@ func (r *Remote) newClient() error {
 	return nil
 }
 
-// pingEvery is how long a silent connection is trusted.
-const pingEvery = 2 * time.Second
+const (
+	// pingEvery is how long a silent connection is trusted.
+	pingEvery  = 2 * time.Second
+	bufferSize = 64 << 10
+)
 
 type target struct {
 	network, address string

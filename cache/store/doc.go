@@ -7,8 +7,8 @@
 // was purged, by whomever: of two answers that might be old it gives none. The one exception is an absence of Redis: then
 // each penknife goes on with what it has, and forgets all that when Redis is back (docs/decisions/0013-cache-store.md).
 //
-// Goroutines: none of a Store's own. A Remote has a watcher (watch.go), and its client has a reader, a writer and a timer
+// Goroutines: none of a Store's own. A Remote has a watcher (watch.go) and a sweeper (sweeps.go), and its client has a reader, a writer and a timer
 // that asks a silent connection; all end with Remote.Shutdown.
-// Locks: tagIndex.mu and Remote.mu, leaves. The functions given to local.change run under a lock of otter and take at most
+// Locks: tagIndex.mu, sweeps.mu and Remote.mu, leaves. The functions given to local.change run under a lock of otter and take at most
 // tagIndex.mu.
 package store

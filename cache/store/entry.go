@@ -2,13 +2,14 @@ package store
 
 import "sync/atomic"
 
-// entry is an item in the local level. Everything but the counter is set before it is stored.
+// entry is an item in the local level. Everything but the counter and the mark is set before it is stored.
 type entry struct {
 	item  Item
 	key   string
 	cost  int64  // bytes
 	epoch uint64 // of the Remote when it was stored; see Store.held
 	hits  atomic.Uint64
+	dead  atomic.Bool // a tag of it was purged, and it will be removed
 }
 
 // entryCost is what an entry takes besides key, value, tags and view: itself, the node and the table cell of otter,

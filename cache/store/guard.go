@@ -76,6 +76,20 @@ func (s *Store) forgetTag(tag string) int {
 	return s.local.removeTag(tag)
 }
 
+// inlineTag is how many entries of a tag the client's reader removes itself.
+const inlineTag = 100
+
+// invalidTag is forgetTag for the client's reader, which everybody's answers wait for: of many entries it only says that they
+// are dead, and the sweeper removes them.
+func (s *Store) invalidTag(tag string) {
+	s.guard.tags.Add(1)
+	if s.local.tags.kill(tag) <= inlineTag {
+		s.local.removeDead(tag)
+		return
+	}
+	s.remote.sweeps.put(sweep{s, tag})
+}
+
 // invalidate is called by the client for keys that were changed, in the order of the answers, and with nil when it cannot
 // tell any more. It runs in the goroutine that reads.
 func (r *Remote) invalidate(messages []rueidis.RedisMessage) {
@@ -104,6 +118,6 @@ func (r *Remote) invalidateName(name string) {
 	if key, is := strings.CutPrefix(rest, "i:"); is {
 		s.forget(key)
 	} else if tag, is := strings.CutPrefix(rest, "t:"); is {
-		s.forgetTag(tag)
+		s.invalidTag(tag)
 	}
 }

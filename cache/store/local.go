@@ -119,8 +119,14 @@ func (l *local) dropped(event otter.DeletionEvent[string, *entry]) {
 }
 
 func (l *local) removeTag(tag string) (n int) {
+	l.tags.kill(tag)
+	return l.removeDead(tag)
+}
+
+// removeDead removes the entries of a tag that were marked.
+func (l *local) removeDead(tag string) (n int) {
 	for _, e := range l.tags.of(tag) {
-		if l.removeIf(e) {
+		if e.dead.Load() && l.removeIf(e) {
 			n++
 		}
 	}

@@ -45,8 +45,9 @@ type Remote struct {
 	strikes                        atomic.Int64 // failures in a row
 
 	wake    chan struct{} // 1 place: it went away
-	cancel  context.CancelFunc
-	watcher chan struct{} // closed when the watcher has ended; nil before Start
+	sweeps  sweeps
+	cancel  context.CancelFunc // nil before Start
+	workers sync.WaitGroup     // watcher and sweeper
 }
 
 // RemoteState is whether Redis is in use.
@@ -91,7 +92,7 @@ var (
 func NewRemote(o RemoteOptions) (*Remote, error) {
 	r := &Remote{
 		options: o, stores: map[string]*Store{}, owed: map[string]*debts{}, since: time.Now(), reason: errNotStarted,
-		wake: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), sweeps: sweeps{wake: make(chan struct{}, 1)},
 	}
 	var err error
 	if r.scripts, err = newScripts(); err != nil {
@@ -105,13 +106,11 @@ func NewRemote(o RemoteOptions) (*Remote, error) {
 // fails is logged and no error.
 func (r *Remote) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
-	r.cancel, r.watcher = cancel, make(chan struct{})
+	r.cancel = cancel
 	tried := make(chan struct{})
-	// Ends when Shutdown cancels the context.
-	go func() {
-		defer close(r.watcher)
-		r.watch(ctx, tried)
-	}()
+	// Both end when Shutdown cancels the context.
+	r.workers.Go(func() { r.watch(ctx, tried) })
+	r.workers.Go(func() { r.sweeps.run(ctx) })
 	<-tried
 }
 
@@ -122,16 +121,22 @@ func (r *Remote) Shutdown(ctx context.Context) error {
 	r.stopped, r.reason = true, errStopped
 	r.up.Store(false)
 	r.mu.Unlock()
-	if r.watcher != nil {
+	if r.cancel != nil {
 		r.cancel()
-		select {
-		case <-r.watcher:
-		case <-ctx.Done():
-			return fmt.Errorf("watch of redis: %w", ctx.Err())
-		}
 	}
-	r.client.Close()
-	return nil
+	ended := make(chan struct{})
+	// Ends with the two, which are cancelled, and with the client, which cuts its connection.
+	go func() {
+		defer close(ended)
+		r.workers.Wait()
+		r.client.Close()
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("watch of redis: %w", ctx.Err())
+	}
 }
 
 // Stats looks at the state; it does no I/O.

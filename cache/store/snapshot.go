@@ -44,7 +44,7 @@ func (s *Store) WriteTo(w io.Writer) (int64, error) {
 	now, count := s.options.Now(), uint64(0)
 	var buffer []byte
 	for _, e := range s.local.hottest() {
-		if e.item.expired(now) {
+		if e.item.expired(now) || e.dead.Load() {
 			continue
 		}
 		buffer = binary.BigEndian.AppendUint32(buffer[:0], uint32(len(e.key)))

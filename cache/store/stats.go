@@ -83,6 +83,9 @@ type Hot struct {
 func (s *Store) Top(n int) []Hot {
 	var top []Hot
 	for _, e := range s.local.cache.All() {
+		if s.held(e, true) == nil {
+			continue
+		}
 		h := Hot{Key: e.key, Hits: e.hits.Load(), Bytes: e.cost}
 		at, _ := slices.BinarySearchFunc(top, h, func(a, b Hot) int {
 			return cmp.Or(cmp.Compare(b.Hits, a.Hits), cmp.Compare(a.Key, b.Key))
@@ -99,7 +102,7 @@ func (s *Store) Top(n int) []Hot {
 // Range gives each entry of the local level until visit gives false. What changes meanwhile may be seen or not.
 func (s *Store) Range(visit func(key string, item *Item) bool) {
 	for key, e := range s.local.cache.All() {
-		if !visit(key, &e.item) {
+		if s.held(e, true) != nil && !visit(key, &e.item) {
 			return
 		}
 	}

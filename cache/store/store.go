@@ -109,9 +109,10 @@ func (s *Store) Local(key []byte) (*Item, bool) {
 	return s.count(e)
 }
 
-// held gives an entry of the local level if it may still be given out: not if it is from before an absence of Redis.
+// held gives an entry of the local level if it may still be given out: not if one of its tags was purged, and not if it is
+// from before an absence of Redis.
 func (s *Store) held(e *entry, live bool) *entry {
-	if !live || s.remote != nil && e.epoch < s.remote.floor.Load() {
+	if !live || e.dead.Load() || s.remote != nil && e.epoch < s.remote.floor.Load() {
 		return nil
 	}
 	return e

@@ -404,3 +404,23 @@ func TestNewRefuses(t *testing.T) {
 type setter interface {
 	Set(key string, item *Item) error
 }
+
+// TestPurgedTagIsDeadAtOnce looks between the moment when the items of a tag are purged and the one when they are removed.
+func TestPurgedTagIsDeadAtOnce(t *testing.T) {
+	s := newStore(t, 1<<20, nil)
+	mustSet(t, s, "k", "1", "tag")
+	s.local.tags.kill("tag")
+	expect(t, s, "k", "")
+	if _, err := s.Incr("k", 1); !errors.Is(err, ErrMissing) {
+		t.Error(err)
+	}
+	if top := s.Top(1); len(top) != 0 {
+		t.Error(top)
+	}
+	mustSet(t, s, "fresh", "1", "tag")
+	s.local.removeDead("tag")
+	expect(t, s, "fresh", "1")
+	if got := s.Stats(); got.Items != 1 {
+		t.Errorf("%+v", got)
+	}
+}
