@@ -10,6 +10,8 @@ type App struct {
 	Python string `yaml:"python"`
 	// Preload imports the application once, before the workers are forked, so that they share its memory.
 	Preload bool `yaml:"preload"`
+	// Warmup is what each worker answers before it takes requests: paths or URLs.
+	Warmup []string `yaml:"warmup"`
 	// Env is added to the environment of the Python processes.
 	Env map[string]string `yaml:"env"`
 	// Reload starts the application anew when a file changes that it was imported from: for development.
@@ -32,5 +34,8 @@ var appDocs = map[string]keyDoc{
 		"the configuration file. What is broken is said in the log, and the last good state goes on serving."},
 	"app.touch_reload": {flag: "touch-reload", doc: "Files whose change causes a reload: `touch reload.me`. They need not exist; " +
 		"their directories must. A file that is removed changes nothing."},
+	"app.warmup": {flag: "warmup", single: true, doc: "Requests that each worker answers by itself before it takes any from clients, " +
+		"a path (`/health`) or a list; `https://example.org/` gives the host too, which is otherwise that of the first HTTP " +
+		"listener. At the start and at a reload an answer of 500 and above is a failure. See [reload.md](reload.md#warm-up)."},
 	"app.env": {doc: "Added to the environment of the Python processes, which is otherwise penknife's own."},
 }

@@ -7,6 +7,7 @@ import "time"
 type keyDoc struct {
 	flag     string
 	choices  []string
+	single   bool // one text may stand for a list of them
 	min, max int64
 	doc      string
 }

@@ -37,11 +37,22 @@ func TestProcessesInTheFile(t *testing.T) {
 	}
 }
 
-// loadText loads a configuration whose section workers is one line.
+// loadText loads a configuration whose section workers is one line, the second.
 func loadText(t *testing.T, line string) (*Loaded, error) {
 	t.Helper()
+	return loadLines(t, "app: {wsgi: \"a:b\"}\nworkers: {"+line+"}\n")
+}
+
+// loadApp loads a configuration whose section app has one more key.
+func loadApp(t *testing.T, line string) (*Loaded, error) {
+	t.Helper()
+	return loadLines(t, "app: {wsgi: \"a:b\", "+line+"}\n")
+}
+
+func loadLines(t *testing.T, text string) (*Loaded, error) {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "penknife.yaml")
-	if err := os.WriteFile(file, []byte("app: {wsgi: \"a:b\"}\nworkers: {"+line+"}\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return Load(Options{File: file})

@@ -18,6 +18,7 @@ var checks = []struct {
 	{"app-form", (*checker).appForm},
 	{"app-chdir", (*checker).appChdir},
 	{"app-env", (*checker).appEnv},
+	{"warmup", (*checker).warmup},
 	{"no-listener", (*checker).noListener},
 	{ruleAddress, (*checker).addresses},
 	{"address-twice", (*checker).addressTwice},

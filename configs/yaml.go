@@ -127,6 +127,8 @@ func (d nodeDecoder) value(key, node *yaml.Node, into reflect.Value, path string
 		d.complain(RuleNoValue, key, path, "has no value: give it one, or remove the line")
 	case isEntryList(into) && node.Kind != yaml.SequenceNode:
 		d.complain(RuleList, key, path, "must be a %s: write [{%s}]", typeName(into), entryExample(into.Type().Elem()))
+	case docOf(path).single && node.Kind == yaml.ScalarNode:
+		into.Set(reflect.ValueOf([]string{node.Value}))
 	case into.Kind() == reflect.Slice && node.Kind != yaml.SequenceNode:
 		d.complain(RuleList, key, path, "must be a list: write [%s]", node.Value)
 	case into.Kind() == reflect.Map && node.Kind != yaml.MappingNode:

@@ -3,9 +3,11 @@ package server
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
 
 	"penknife/configs"
+	"penknife/sockets"
 	"penknife/workers"
 )
 
@@ -26,7 +28,26 @@ func newWorkers(cpus int, loaded *configs.Loaded, d engineDeps) (Engine, error) 
 }
 
 func workersConfig(cfg configs.Config, cpus int) workers.Config {
-	return workers.Config{App: cfg.App, Workers: cfg.Workers.ResolveProcesses(cpus), Limits: cfg.Limits, Log: cfg.Log}
+	return workers.Config{
+		App: cfg.App, Workers: cfg.Workers.ResolveProcesses(cpus), Limits: cfg.Limits, Log: cfg.Log,
+		Host: firstHost(cfg.HTTP),
+	}
+}
+
+// firstHost is the address of the first HTTP listener that clients name in a URL.
+func firstHost(listeners []configs.HTTP) string {
+	for _, l := range listeners {
+		addr, err := sockets.Parse(l.Listen)
+		if err != nil || addr.Network != "tcp" {
+			continue
+		}
+		host, port, _ := net.SplitHostPort(addr.Address)
+		if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+			host = "localhost"
+		}
+		return net.JoinHostPort(host, port)
+	}
+	return ""
 }
 
 // Start starts the workers, and translates why they do not.
@@ -59,7 +80,7 @@ func startFailure(loaded *configs.Loaded, err error) error {
 	switch start.Kind {
 	case workers.StartInterpreter:
 		return configProblem(loaded, "app.python", errors.New(joinLines(start.Reason, start.Traceback)))
-	case workers.StartImport, workers.StartTimeout, workers.StartCrash:
+	case workers.StartImport, workers.StartTimeout, workers.StartCrash, workers.StartWarmup:
 		return &AppError{Reason: start.Reason, Traceback: start.Traceback, Err: err}
 	}
 	return err

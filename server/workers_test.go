@@ -17,7 +17,7 @@ func TestWhoseFaultAFailedStartIs(t *testing.T) {
 		var app *AppError
 		var problems *configs.Problems
 		switch kind {
-		case workers.StartImport, workers.StartTimeout, workers.StartCrash:
+		case workers.StartImport, workers.StartTimeout, workers.StartCrash, workers.StartWarmup:
 			if !errors.As(err, &app) || app.Traceback != "Traceback\n" || app.Error() != "it did not" {
 				t.Errorf("%v: %v", kind, err)
 			}
@@ -33,5 +33,20 @@ func TestWhoseFaultAFailedStartIs(t *testing.T) {
 	}
 	if err := startFailure(loaded, nil); err != nil {
 		t.Errorf("no failure became %v", err)
+	}
+}
+
+func TestFirstHost(t *testing.T) {
+	for want, listens := range map[string][]string{
+		"127.0.0.1:8000": {"unix:/run/a.sock", ":8000", "10.0.0.1:1"}, "localhost:5000": {"0.0.0.0:5000"},
+		"[::1]:80": {"[::1]:80"}, "localhost:81": {"[::]:81"}, "": {"unix:@a"},
+	} {
+		var list []configs.HTTP
+		for _, listen := range listens {
+			list = append(list, configs.HTTP{Listen: listen})
+		}
+		if got := firstHost(list); got != want {
+			t.Errorf("%v: %q, want %q", listens, got, want)
+		}
 	}
 }

@@ -41,7 +41,7 @@ type workerMessage struct {
 	kind     byte
 	level    slog.Level
 	request  uint64
-	text     string // of 'E', 'L' and 'M'
+	text     string // of 'E', 'W', 'L' and 'M'
 	slot     uint32 // of 'F'
 	position uint32
 }
@@ -50,6 +50,7 @@ type workerMessage struct {
 const (
 	sayReady    = 'R'
 	sayFailed   = 'E'
+	sayUnfit    = 'W'
 	sayLog      = 'L'
 	sayFile     = 'F'
 	sayImported = 'M' // of a zygote too: files that the application was imported from
@@ -68,7 +69,7 @@ func parseWorkerMessage(m []byte) (workerMessage, error) {
 		if len(m) != 1 {
 			return message, errNonsense
 		}
-	case sayFailed, sayImported:
+	case sayFailed, sayUnfit, sayImported:
 		message.text = string(m[1:])
 	case sayLog:
 		if len(m) < 16 || m[1] < 1 || int(m[1]) >= len(logLevels) {
@@ -181,6 +182,8 @@ func (w *workerProcess) hear(raw []byte, files []*os.File) error {
 		w.mail.put(workerReady{w.birth})
 	case sayFailed:
 		w.mail.put(workerFailed{w.birth, message.text})
+	case sayUnfit:
+		w.mail.put(workerUnfit{w.birth, message.text})
 	case sayLog:
 		if !w.flow.admit(1 + strings.Count(strings.TrimSuffix(message.text, "\n"), "\n")) {
 			return nil

@@ -15,6 +15,7 @@ var workerMessages = []struct {
 }{
 	{"R", workerMessage{kind: sayReady}},
 	{"C", workerMessage{kind: sayCall}},
+	{"W/x raised KeyError\n", workerMessage{kind: sayUnfit, text: "/x raised KeyError\n"}},
 	{"ETraceback", workerMessage{kind: sayFailed, text: "Traceback"}},
 	{"L\x03\x00\x00\x00\x00\x00\x00\x2a\x00\x00\x00\x00\x00\x00\x01hi",
 		workerMessage{kind: sayLog, level: slog.LevelWarn, request: 1<<56 | 42, text: "hi"}},

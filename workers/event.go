@@ -50,6 +50,11 @@ type (
 		birth uint64
 		text  string
 	}
+	// workerUnfit: a warm-up request failed. The worker exits if it was ordered to be strict.
+	workerUnfit struct {
+		birth uint64
+		text  string // a line for people, then a traceback or nothing
+	}
 	// workerExited: the process is gone, and nothing that it sent is on its way any more.
 	workerExited struct {
 		birth uint64
@@ -99,6 +104,7 @@ func (spawned) isEvent()       {}
 func (notSpawned) isEvent()    {}
 func (workerReady) isEvent()   {}
 func (workerFailed) isEvent()  {}
+func (workerUnfit) isEvent()   {}
 func (workerExited) isEvent()  {}
 func (overdue) isEvent()       {}
 func (dumped) isEvent()        {}

@@ -41,6 +41,7 @@ type fakeWorld struct {
 }
 
 type fakeWorker struct {
+	strict    bool
 	world     *fakeWorld
 	birth     uint64
 	index     int
@@ -72,8 +73,8 @@ func (f *fakeWorld) zygoteEnds(e exit) {
 	f.mail.put(zygoteExited{zygote: f.zygote.number, exit: e, tail: "last words"})
 }
 
-func (f *fakeWorld) spawn(birth uint64, index int) (workerHandle, error) {
-	w := &fakeWorker{world: f, birth: birth, index: index, at: time.Now()}
+func (f *fakeWorld) spawn(birth uint64, index int, strict bool) (workerHandle, error) {
+	w := &fakeWorker{world: f, strict: strict, birth: birth, index: index, at: time.Now()}
 	f.ordered = append(f.ordered, w)
 	if f.behave == nil {
 		w.spawned()

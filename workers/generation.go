@@ -92,7 +92,8 @@ func newZygoteLauncher(c Config, log *slog.Logger, h *host, q *link.Queue) (*zyg
 		host: h, log: log, files: q, sessions: map[int]bool{}, python: interpreter, env: env,
 		settings: settings{
 			App: c.App.WSGI, Chdir: chdir, Preload: c.App.Preload, StackSignal: int(stackSignal),
-			Watch: c.App.Reload,
+			Watch:  c.App.Reload,
+			Warmup: warmupRequests(c),
 		},
 	}
 	if err := l.pack(q); err != nil {

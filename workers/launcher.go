@@ -16,8 +16,9 @@ type launcher interface {
 	// stopZygote asks the present zygote to leave; kill ends it. zygoteExited follows. Without one they do nothing.
 	stopZygote()
 	killZygote()
-	// spawn orders a worker from the zygote; spawned or notSpawned follows, unless the zygote dies first.
-	spawn(birth uint64, index int) (workerHandle, error)
+	// spawn orders a worker from the zygote; spawned or notSpawned follows, unless the zygote dies first. strict lets a
+	// warm-up request that fails end it.
+	spawn(birth uint64, index int, strict bool) (workerHandle, error)
 }
 
 // workerHandle is one worker, from the order on. The supervisor calls either adopt or abandon.

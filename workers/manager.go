@@ -20,6 +20,7 @@ type Config struct {
 	Workers configs.Workers
 	Limits  configs.Limits // of HeaderBlock, BodyMemory and TempDir
 	Log     configs.Log    // of AppRate, AppBurst, AppLine and Slow
+	Host    string         // that warm-up requests without one are for; empty: localhost
 }
 
 // Deps is what a Manager is given. Nil values are permitted.

@@ -31,6 +31,8 @@ func (s *supervisor) handle(e event, now time.Time) {
 		if w := s.byBirth(e.birth); w != nil {
 			w.failure = e.text
 		}
+	case workerUnfit:
+		s.onWorkerUnfit(e)
 	case workerExited:
 		if w := s.byBirth(e.birth); w != nil {
 			s.onWorkerExited(w, e.exit, now)
@@ -207,7 +209,10 @@ func startProblem(w *worker, e exit) *StartError {
 	case w.failure != "":
 		return &StartError{Kind: StartImport, Reason: "the application cannot be imported", Traceback: w.failure}
 	case w.reason == RetireStartTimeout:
-		return &StartError{Kind: StartTimeout, Reason: "a worker was not ready in time"}
+		return &StartError{Kind: StartTimeout, Reason: "a worker was not ready in time (workers.start_timeout)"}
+	case w.unfit != "":
+		reason, traceback := splitUnfit(w.unfit)
+		return &StartError{Kind: StartWarmup, Reason: "the warm-up request " + reason, Traceback: traceback}
 	}
 	return &StartError{Kind: StartCrash, Reason: "a worker died before the server was ready: " + e.text}
 }

@@ -11,12 +11,13 @@ const (
 	StartImport                           // the application cannot be imported
 	StartTimeout                          // it was not ready in time
 	StartCrash                            // a process died before it was ready
+	StartWarmup                           // a warm-up request failed
 	StartSystem                           // the system refused something: processes, memory, descriptors
 )
 
 var startNames = [...]string{
 	StartInterpreter: "interpreter", StartImport: "import", StartTimeout: "timeout", StartCrash: "crash",
-	StartSystem: "system",
+	StartWarmup: "warmup", StartSystem: "system",
 }
 
 // String is the name used in logs and as a metric label.

@@ -141,7 +141,8 @@ func (s *supervisor) replace(now time.Time) {
 func (s *supervisor) order(index int, now time.Time) {
 	s.births++
 	s.lanes.WorkerStarting(index)
-	handle, err := s.launcher.spawn(s.births, index)
+	strict := s.phase == phaseStarting || s.joining
+	handle, err := s.launcher.spawn(s.births, index, strict)
 	if err != nil {
 		s.log.Error("no worker could be ordered", "worker", index, "error", err)
 		s.lanes.WorkerDied(index, "never started")
@@ -150,7 +151,7 @@ func (s *supervisor) order(index int, now time.Time) {
 		s.mail.put(notSpawned{}) // of nobody: makes the loop look again
 		return
 	}
-	w := &worker{birth: s.births, index: index, state: Starting, handle: handle, started: now}
+	w := &worker{birth: s.births, index: index, state: Starting, strict: strict, handle: handle, started: now}
 	if s.startTimeout > 0 {
 		w.deadline = now.Add(s.startTimeout)
 	}

@@ -12,6 +12,9 @@ type worker struct {
 	handle  workerHandle
 	failure string // what it said about the application that it could not load
 
+	strict bool   // a warm-up request that fails ends it
+	unfit  string // what it said about that
+
 	started  time.Time
 	ready    time.Time // zero until it was
 	deadline time.Time // of the present state; zero: none

@@ -33,7 +33,8 @@ type settings struct {
 	StackSignal  int    `json:"stack_signal"`
 	Watch        bool   `json:"watch"` // tell which files are imported
 	// InterruptSignal is 0 when requests are not interrupted.
-	InterruptSignal int `json:"interrupt_signal"`
+	InterruptSignal int             `json:"interrupt_signal"`
+	Warmup          []warmupRequest `json:"warmup"`
 }
 
 // zygoteLauncher is the real launcher of one generation. The supervisor's goroutine calls its methods.
@@ -175,7 +176,7 @@ func (l *zygoteLauncher) killZygote() {
 	}
 }
 
-func (l *zygoteLauncher) spawn(birth uint64, index int) (workerHandle, error) {
+func (l *zygoteLauncher) spawn(birth uint64, index int, strict bool) (workerHandle, error) {
 	w, theirs, err := newWorkerProcess()
 	if err != nil {
 		return nil, err
@@ -188,7 +189,8 @@ func (l *zygoteLauncher) spawn(birth uint64, index int) (workerHandle, error) {
 	order := struct {
 		Birth  uint64 `json:"birth"`
 		Worker int    `json:"worker"`
-	}{birth, index}
+		Strict bool   `json:"strict"`
+	}{birth, index, strict}
 	if err := l.send(order, theirs...); err != nil {
 		w.abandon()
 		return nil, err

@@ -6,7 +6,7 @@ import signal
 import threading
 from types import ModuleType
 
-from penknife import RequestTimeout, accelerator, channel, errors, imported, loader, signals
+from penknife import RequestTimeout, accelerator, channel, errors, imported, loader, signals, warmup
 
 TYPE_CHECKING = False  # as in typing, without its megabyte of memory in every worker
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class Worker:
         self.accel.configure(
             self.settings["worker"], self.control, self.settings["multiprocess"], errors.format_exception
         )
+        if not self._warm_up():
+            return LOAD_FAILED_STATUS
         self._accept_interrupts()
         others = [self._start_thread(index) for index in range(1, self.settings["threads"])]
         if self.settings["watch"]:
@@ -51,6 +53,22 @@ class Worker:
         for thread in others:
             thread.join()  # without a limit: Go has one
         return 0
+
+    def _warm_up(self) -> bool:
+        """Answer the warm-up requests. Go hears of one that fails; when the generation is starting, that is the end of
+        the worker (False). One that takes the place of another serves in spite of it: its siblings do no better."""
+        for request in self.settings["warmup"]:
+            try:
+                warmup.ask(self.app, request, self.settings)
+            except BaseException as error:  # SystemExit as well
+                trace = "" if isinstance(error, warmup.WarmupError) else errors.format_exception(error)
+                reason = str(error) if not trace else "raised " + type(error).__name__
+                channel.send_text(self.control, channel.UNFIT, f"{request['target']} {reason}\n{trace}")
+                if self.settings["strict"]:
+                    if self.settings["watch"]:
+                        imported.report(self.control, set(), error)
+                    return False
+        return True
 
     def _settle(self) -> None:
         """Make the forked process a worker of its own."""
