@@ -128,9 +128,11 @@ func TestKilledServerLeavesNoPython(t *testing.T) {
 	}
 }
 
-// TestRequestTimeout: 504 for the client, the stacks of all threads in the log, and a new worker.
+// TestRequestTimeout: 504 for the client, the stacks of all threads in the log, and a new worker. interrupt_test.go has
+// what happens before that by default.
 func TestRequestTimeout(t *testing.T) {
-	s := serve(t, "deaths:application", testkit.Options{Config: "workers: {request_timeout: 500ms}\n", Alarms: true})
+	s := serve(t, "deaths:application", testkit.Options{
+		Config: "workers: {request_timeout: 500ms, interrupt: false}\n", Alarms: true})
 	gate := testkit.NewGate(t)
 	for _, c := range s.Fronts() {
 		old := pidOf(t, c.Get(t, "/"))

@@ -1,7 +1,7 @@
 package link
 
-// NameOf gives the gateway.Request.RequestID of a request that is in the queue or with a worker, "" for any other. It
-// is for log lines: it looks at every slot.
+// NameOf gives the gateway.Request.RequestID of a request that is in the queue or with a worker, or was and its place
+// was not needed since, "" for any other. It is for log lines, which may come after the answer: it looks at every slot.
 func (q *Queue) NameOf(request uint64) string {
 	if request == 0 {
 		return ""
@@ -13,16 +13,16 @@ func (q *Queue) NameOf(request uint64) string {
 	}
 	for i := range q.slots {
 		if s := &q.slots[i]; s.requestID.Load() == request {
-			return s.heldName()
+			return s.nameOf(request)
 		}
 	}
 	return ""
 }
 
-func (s *slot) heldName() string {
+func (s *slot) nameOf(request uint64) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.step == stepIdle {
+	if s.id != request { // a worker has overwritten the word
 		return ""
 	}
 	return string(s.name)
