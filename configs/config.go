@@ -15,6 +15,7 @@ type Config struct {
 	Control    Control    `yaml:"control"`
 	Process    Process    `yaml:"process"`
 	Log        Log        `yaml:"log"`
+	Tracing    Tracing    `yaml:"tracing"`
 	Daemons    []Daemon   `yaml:"daemons"`
 	Cron       []CronJob  `yaml:"cron"`
 }

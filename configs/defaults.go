@@ -51,6 +51,7 @@ func Default() Config {
 		Admin:      Admin{Status: "local"},
 		AppCache:   AppCache{Size: 64 << 20, MaxValue: 8 << 20, Channels: 256},
 		AppMetrics: AppMetrics{Metrics: 1000, Series: 10000},
+		Tracing:    Tracing{Sample: 1, ServiceName: "penknife", Timeout: 10 * time.Second, Queue: 4096},
 		Log: Log{
 			Level: "info", Format: "text", Output: "stderr", FileMode: 0o640, Buffer: 4 << 20,
 			Access: "off", AccessOutput: "stdout", AccessValue: 4 << 10, AccessDelay: time.Second,

@@ -32,6 +32,7 @@ var sectionDocs = map[string]string{
 	"control":     "The socket for `penknife status`, `reload` and `stop`.",
 	"process":     "What the operating system is told about penknife's process: user, limits, pidfile.",
 	"log":         "What is written to standard error, and how.",
+	"tracing":     "Spans of requests for OpenTelemetry. See [tracing.md](tracing.md).",
 }
 
 // allDocs lists what each section's file says about its keys.
@@ -47,7 +48,7 @@ var allDocs = []map[string]keyDoc{
 	appCacheDocs, appMetricDocs,
 	adminDocs,
 	controlDocs,
-	logDocs, processDocs,
+	logDocs, processDocs, tracingDocs,
 	sidecarDocs,
 }
 

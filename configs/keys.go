@@ -44,6 +44,7 @@ const (
 	typeDuration  = "duration"
 	typeProcesses = "auto, a number or a range"
 	typePercent   = "percentage"
+	typeRatio     = "0 to 1"
 	typeTexts     = "list of texts"
 	typeVariables = "names and values"
 	typeListeners = "list of listeners"
@@ -109,6 +110,8 @@ func typeName(v reflect.Value) string {
 		return typeMode
 	case Percent:
 		return typePercent
+	case Ratio:
+		return typeRatio
 	case Processes:
 		return typeProcesses
 	case time.Duration:

@@ -31,6 +31,8 @@ func parseAs(example any, text string) (any, error) {
 		return ParseFileMode(text)
 	case Processes:
 		return ParseProcesses(text)
+	case Ratio:
+		return ParseRatio(text)
 	case Percent:
 		return ParsePercent(text)
 	case time.Duration:

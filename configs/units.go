@@ -21,6 +21,9 @@ const defaultMode FileMode = 0o660
 // Percent is a part of something; in YAML and flags a whole number of hundredths with its sign, such as "10%".
 type Percent int
 
+// Ratio is a part of a whole; in YAML and flags a number from 0 to 1, such as 0.25.
+type Ratio float64
+
 var sizeUnits = []struct {
 	name  string
 	bytes int64
@@ -104,6 +107,22 @@ func ParsePercent(text string) (Percent, error) {
 
 // String gives the text that ParsePercent reads back.
 func (p Percent) String() string { return strconv.Itoa(int(p)) + "%" }
+
+// ParseRatio reads a part of a whole, as a number or with a percent sign.
+func ParseRatio(text string) (Ratio, error) {
+	digits, percent := strings.CutSuffix(text, "%")
+	n, err := strconv.ParseFloat(digits, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a part of a whole: write a number from 0 to 1, such as 0.25", text)
+	}
+	if percent {
+		n /= 100
+	}
+	return Ratio(n), nil
+}
+
+// String gives the text that ParseRatio reads back.
+func (r Ratio) String() string { return strconv.FormatFloat(float64(r), 'g', -1, 64) }
 
 // ParseDuration reads a duration with its unit. A bare number is refused, because half of its readers take it for
 // seconds and the other half for milliseconds.

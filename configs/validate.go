@@ -35,6 +35,8 @@ var checks = []struct {
 	{"process-group", (*checker).processGroup},
 	{"process-pidfile", (*checker).processPIDFile},
 	{"queue-small", (*checker).queueSmall},
+	{"tracing-url", (*checker).tracingURL},
+	{"tracing-sample", (*checker).tracingSample},
 	{"log-output", (*checker).logOutput},
 	{"syslog-address", (*checker).syslogAddress},
 	{"syslog-tag", (*checker).syslogTag},

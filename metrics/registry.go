@@ -18,6 +18,7 @@ type Set struct {
 	Static   *Static
 	AppCalls *AppCalls
 	Logs     *Logs
+	Tracing  *Tracing
 
 	Sidecars *Sidecars
 	registry *prometheus.Registry
@@ -51,6 +52,7 @@ func New(version string, names Names) *Set {
 		AppCalls: newAppCalls(registry, named(names.Calls), named(names.CallStatuses)),
 		Sidecars: newSidecars(registry),
 		Logs:     newLogs(registry),
+		Tracing:  newTracing(registry),
 		registry: registry,
 	}
 }

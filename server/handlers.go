@@ -31,6 +31,9 @@ func buildHandler(s *Server) (gateway.Handler, error) {
 	if cfg := s.loaded.Config.Admin; cfg.PublicLivez != "" || cfg.PublicReadyz != "" {
 		handler = &admin.Health{Livez: cfg.PublicLivez, Readyz: cfg.PublicReadyz, Ready: s.ready, Next: handler}
 	}
+	if s.tracer != nil {
+		handler = s.tracer.Before(handler)
+	}
 	return handler, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"penknife/gateway"
 	"penknife/metrics"
 	"penknife/static"
+	"penknife/tracing"
 	"penknife/workers"
 )
 
@@ -15,7 +16,8 @@ type observer struct {
 	requests *metrics.Requests
 	loads    *loads
 	history  *history
-	access   *accesslog.Log // nil when there is none
+	access   *accesslog.Log  // nil when there is none
+	tracer   *tracing.Tracer // nil when nothing is traced
 }
 
 var _ gateway.Observer = (*observer)(nil)
@@ -37,6 +39,9 @@ func (o *observer) RequestDone(r *gateway.Request, outcome gateway.Outcome) {
 		return // probes come every few seconds and say nothing
 	}
 	o.history.requested()
+	if o.tracer != nil {
+		o.tracer.RequestDone(r, outcome)
+	}
 	if o.access != nil {
 		o.access.Add(r, outcome)
 	}

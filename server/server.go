@@ -26,6 +26,7 @@ import (
 	"penknife/requestids"
 	"penknife/sidecars"
 	"penknife/sockets"
+	"penknife/tracing"
 )
 
 // Options is what a server is made from.
@@ -86,6 +87,7 @@ type Server struct {
 	gate     *gate
 	handler  gateway.Handler
 	observer *observer
+	tracer   *tracing.Tracer // nil when nothing is traced
 	admin    *admin.Server
 	fronts   *fronts
 	open     *listeners // nil before the sockets stage
@@ -161,11 +163,14 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 	s.sidecars = sidecars.New(sidecars.Deps{Log: s.log, Counter: s.metrics.Sidecars})
 	s.metrics.Workers.Watch(s.pool)
 	s.watchScaling()
+	if cfg.Tracing.OTLP != "" {
+		s.tracer = tracing.New(cfg.Tracing, tracing.Deps{Counter: s.metrics.Tracing, Log: s.log, Version: s.version})
+	}
 	if s.handler, err = buildHandler(s); err != nil {
 		return nil, err
 	}
 	s.observer = &observer{requests: s.metrics.Requests, loads: &s.loads, history: s.history}
-	s.observer.access = s.logs.lines
+	s.observer.access, s.observer.tracer = s.logs.lines, s.tracer
 	s.admin = admin.New(admin.Deps{
 		Metrics: s.metrics.Handler(), Log: s.log, Ready: s.ready, Report: s.report,
 		Audience: admin.AudienceOf(cfg.Admin.Status), Hosts: cfg.Admin.Hosts,
@@ -177,6 +182,9 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 // stages lists the life of the server in the order of the start.
 func (s *Server) stages() stages {
 	var list []stage
+	if s.tracer != nil {
+		list = append(list, stage{name: "tracing", start: s.tracer.Start, stop: s.tracer.Shutdown, least: time.Second})
+	}
 	list = append(list, stage{name: "history", start: s.startHistory, stop: s.history.shutdown})
 	list = append(list, s.processStage(), stage{name: "sockets", start: s.openSockets, stop: s.closeSockets})
 	if s.loaded.Config.Process.PIDFile != "" {

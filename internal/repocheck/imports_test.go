@@ -15,7 +15,7 @@ var bottom = []string{"gateway", "uwsgiproto", "configs", "metrics", "python", "
 	"osproc", "handover"}
 
 // middle is the row of front ends and engines: each imports the bottom row and what is inside itself.
-var middle = []string{"httpfront", "uwsgifront", "workers", "static", "cache", "admin", "appcalls", "sidecars", "accesslog"}
+var middle = []string{"httpfront", "uwsgifront", "workers", "static", "cache", "admin", "appcalls", "sidecars", "accesslog", "tracing"}
 
 // testOnly may be imported by tests alone.
 var testOnly = []string{"internal/testkit", "internal/repocheck", "internal/e2e"}
