@@ -28,11 +28,11 @@ func buildHandler(s *Server) (gateway.Handler, error) {
 		s.metrics.Static.Watch(files.HeldBytes)
 		handler = files
 	}
-	if cfg := s.loaded.Config.Admin; cfg.PublicLivez != "" || cfg.PublicReadyz != "" {
-		handler = &admin.Health{Livez: cfg.PublicLivez, Readyz: cfg.PublicReadyz, Ready: s.ready, Next: handler}
-	}
 	if s.tracer != nil {
 		handler = s.tracer.Before(handler)
+	}
+	if cfg := s.loaded.Config.Admin; cfg.PublicLivez != "" || cfg.PublicReadyz != "" {
+		handler = &admin.Health{Livez: cfg.PublicLivez, Readyz: cfg.PublicReadyz, Ready: s.ready, Next: handler}
 	}
 	return handler, nil
 }
