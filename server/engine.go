@@ -32,6 +32,9 @@ type Engine interface {
 	Scale(ctx context.Context, order workers.ScaleOrder) (workers.Scaling, error)
 	AwaitScaled(ctx context.Context) error
 	Scaling() workers.Scaling
+	// Carry gives what is known about the number of workers, and Resume takes it in another process, before Start.
+	Carry() workers.Carried
+	Resume(workers.Carried)
 	// Snapshot describes the workers. It does not block.
 	Snapshot() workers.Snapshot
 	// Running lists the requests in flight. It does not block.

@@ -113,6 +113,10 @@ func (e *fakeEngine) Scale(_ context.Context, order workers.ScaleOrder) (workers
 	return e.Scaling(), nil
 }
 
+func (e *fakeEngine) Carry() workers.Carried { return workers.Carried{Wanted: int(e.workers.Load())} }
+
+func (e *fakeEngine) Resume(c workers.Carried) { e.workers.Store(int64(c.Wanted)) }
+
 func (e *fakeEngine) AwaitScaled(context.Context) error { return nil }
 
 func (e *fakeEngine) Scaling() workers.Scaling {

@@ -2,9 +2,12 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"os"
 
 	"penknife/control"
+	"penknife/handover"
 	"penknife/workers"
 )
 
@@ -46,4 +49,23 @@ func (s *Server) watchScaling() {
 		func() int { return s.engine.Scaling().Least },
 		func() int { return s.engine.Scaling().Most },
 	)
+}
+
+// scalingItem tells a successor how many workers there are, so that it does not begin with less than the load needs.
+func (s *Server) scalingItem() (handover.Item, error) {
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		return handover.Item{}, err
+	}
+	return handover.Item{Kind: itemScaling, Info: s.engine.Carry(), File: file}, nil
+}
+
+// resumeScaling takes what a predecessor says of the number of workers. Without it the configuration decides.
+func (s *Server) resumeScaling(info json.RawMessage) {
+	var carried workers.Carried
+	if err := json.Unmarshal(info, &carried); err != nil {
+		s.log.Warn("the predecessor's number of workers is not known", "error", err)
+		return
+	}
+	s.engine.Resume(carried)
 }

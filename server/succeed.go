@@ -22,8 +22,11 @@ func (s *Server) takeOver(activated []*os.File) error {
 	}
 	s.predecessor.Begin(s.version, s.loaded.Config.Workers.StartTimeout+startSlack)
 	for _, item := range s.predecessor.Items {
+		if item.Kind == itemScaling {
+			s.resumeScaling(item.Info)
+		}
 		if item.Kind != itemListener && item.Kind != itemControl {
-			_ = item.File.Close() // of a later version
+			_ = item.File.Close() // without a socket, or of a later version
 			continue
 		}
 		var handle sockets.Handle

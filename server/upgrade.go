@@ -27,6 +27,7 @@ var (
 const (
 	itemListener = "listener"
 	itemControl  = "control" // a listener too
+	itemScaling  = "scaling" // how many workers there are: no file is needed for it, so it is an empty one
 )
 
 // partingTime is how much of the grace period is kept for closing what is idle even then.
@@ -171,6 +172,11 @@ func (u *upgrader) start() (*handover.Successor, error) {
 		}
 		items = append(items, handover.Item{Kind: kind, Info: listener.Handle(), File: file})
 	}
+	scaling, err := u.server.scalingItem()
+	if err != nil {
+		return nil, err
+	}
+	items = append(items, scaling)
 	return handover.Start(u.command, u.server.version, items)
 }
 

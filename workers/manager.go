@@ -43,6 +43,7 @@ type Manager struct {
 	spooler *spooler
 	current atomic.Pointer[generation] // nil before Start and after Shutdown
 	last    uint64                     // number of the latest generation, also of one that failed
+	carried Carried                    // by the process before; set before Start
 	byHand  atomic.Int64               // workers that somebody asked for; 0: nobody did
 
 	patience context.Context // ends when replaced generations must go at once
@@ -84,6 +85,7 @@ func (m *Manager) Start(ctx context.Context) error {
 		return err
 	}
 	m.current.Store(g)
+	m.settle(ctx, g, m.byHand.Load())
 	return nil
 }
 
@@ -103,7 +105,11 @@ func (m *Manager) newGeneration(old *generation, c Config) (*generation, error) 
 	if err != nil {
 		return nil, err
 	}
-	n, byHand := m.first(old, g.config.Workers)
+	before := m.carried
+	if old != nil {
+		before = m.Carry()
+	}
+	n, byHand := first(before, g.config.Workers)
 	g.supervisor.wanted = n
 	if byHand {
 		g.supervisor.mode = ScaleHand

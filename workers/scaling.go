@@ -61,23 +61,47 @@ func (m *Manager) AwaitScaled(ctx context.Context) error {
 	}
 }
 
-// first is how many workers a new generation starts with, and whether somebody chose the number. What holds for old, the
-// present generation or nil, goes on as far as the new configuration permits: the load is the same.
-func (m *Manager) first(old *generation, c configs.Workers) (n int, byHand bool) {
-	b := newBounds(c)
-	n = c.Processes.Min
-	if old == nil {
-		return n, false
+// Carried is what is known about the number of workers, for those who replace them: a generation after a reload, a
+// process after an upgrade.
+type Carried struct {
+	Wanted int `json:"wanted"`
+	ByHand int `json:"by_hand"` // 0: nobody asked for a number
+	// Of the configuration that this was with.
+	Processes    configs.Processes `json:"processes"`
+	MaxProcesses int               `json:"max_processes"`
+}
+
+// Carry gives what another process shall Resume with; zero before Start.
+func (m *Manager) Carry() Carried {
+	g := m.current.Load()
+	if g == nil {
+		return Carried{}
 	}
-	before := old.config.Workers
-	same := before.Processes == c.Processes && before.MaxProcesses == c.MaxProcesses
-	if number := int(m.byHand.Load()); number > 0 && same {
-		return b.clamp(number), true
+	w := g.config.Workers
+	return Carried{
+		Wanted: g.supervisor.view.Load().snapshot.Scaling.Wanted, ByHand: int(m.byHand.Load()),
+		Processes: w.Processes, MaxProcesses: w.MaxProcesses,
+	}
+}
+
+// Resume lets Start begin with the number of workers that another process had, if the configuration permits. It is called
+// before Start.
+func (m *Manager) Resume(c Carried) {
+	m.carried = c
+	m.byHand.Store(int64(max(c.ByHand, 0)))
+}
+
+// first is how many workers a new generation starts with, and whether somebody chose the number. What held before goes on
+// as far as the new configuration permits: the load is the same.
+func first(before Carried, c configs.Workers) (n int, byHand bool) {
+	b := newBounds(c)
+	if before.ByHand > 0 && before.Processes == c.Processes && before.MaxProcesses == c.MaxProcesses {
+		return b.clamp(before.ByHand), true
 	}
 	if newAutoscaler(c).mode != ScaleFixed && before.Processes.Ranges() {
-		n = old.supervisor.view.Load().snapshot.Scaling.Wanted
+		return b.clamp(before.Wanted), false
 	}
-	return b.clamp(n), false
+	return c.Processes.Min, false
 }
 
 // settle brings a generation that serves now and the number that was asked for into agreement. number is what that was

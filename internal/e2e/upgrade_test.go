@@ -331,3 +331,20 @@ func TestUpgradeThatIsCalledOff(t *testing.T) {
 		t.Error("somebody still listens")
 	}
 }
+
+// TestUpgradeKeepsTheNumberOfWorkers that somebody asked for, unless the configuration has changed.
+func TestUpgradeKeepsTheNumberOfWorkers(t *testing.T) {
+	v := serveUpgradable(t, testkit.Options{Processes: 2, Config: "workers: {max_processes: 4}\n"})
+	if code, output := v.command(t, "scale", "3"); code != 0 {
+		t.Fatalf("%d, %s", code, output)
+	}
+	v.upgrade(t)
+	if current := awaitWorkers(t, v.Server, 3); current.Scaling.Mode != "hand" {
+		t.Errorf("%+v", current.Scaling)
+	}
+	testkit.Write(t, v.Dir, "penknife.yaml", "workers: {max_processes: 5}\n")
+	v.upgrade(t)
+	if current := awaitWorkers(t, v.Server, 2); current.Scaling.Mode != "fixed" || current.Scaling.Max != 5 {
+		t.Errorf("%+v", current.Scaling)
+	}
+}
