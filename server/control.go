@@ -102,17 +102,20 @@ func (s *Server) controlStage() stage {
 func bindControl(ctx context.Context, addr sockets.Addr, owner sockets.Permissions, makeDir bool) (*sockets.Listener, error) {
 	if makeDir {
 		dir := filepath.Dir(addr.Address)
-		if err := ownDirectory(dir); err != nil {
+		if err := ownDirectory(dir, owner); err != nil {
 			return nil, err
 		}
 	}
 	return sockets.Listen(ctx, addr, owner)
 }
 
-// ownDirectory makes a directory unless it is there. One that we make has to be ours alone: in /tmp, somebody else
-// may have been first.
-func ownDirectory(dir string) error {
+// ownDirectory makes a directory for the owner of what will be in it, unless it is there. One that we make has to be the
+// owner's alone: in /tmp, somebody else may have been first.
+func ownDirectory(dir string, owner sockets.Permissions) error {
 	err := os.Mkdir(dir, 0o700)
+	if err == nil && owner.UID != -1 {
+		err = os.Chown(dir, owner.UID, owner.GID)
+	}
 	if err == nil || !errors.Is(err, fs.ErrExist) {
 		return err
 	}
@@ -123,8 +126,8 @@ func ownDirectory(dir string) error {
 	if err != nil {
 		return err
 	}
-	owner, ok := info.Sys().(*syscall.Stat_t)
-	if !info.IsDir() || !ok || int(owner.Uid) != os.Geteuid() || info.Mode().Perm()&0o022 != 0 {
+	present, ok := info.Sys().(*syscall.Stat_t)
+	if !info.IsDir() || !ok || int(present.Uid) != os.Geteuid() && int(present.Uid) != owner.UID || info.Mode().Perm()&0o022 != 0 {
 		return fmt.Errorf("%s: %w", dir, errControlDir)
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 
 	"penknife/configs"
 	"penknife/control"
+	"penknife/sockets"
 )
 
 // other is the bench's configuration, changed.
@@ -254,7 +255,7 @@ func TestOwnDirectory(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	dir := filepath.Join(os.TempDir(), "penknife-1")
 	for range 2 {
-		if err := ownDirectory(dir); err != nil {
+		if err := ownDirectory(dir, sockets.Permissions{UID: -1, GID: -1}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -264,14 +265,14 @@ func TestOwnDirectory(t *testing.T) {
 	if err := os.Chmod(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if err := ownDirectory(dir); !errors.Is(err, errControlDir) {
+	if err := ownDirectory(dir, sockets.Permissions{UID: -1, GID: -1}); !errors.Is(err, errControlDir) {
 		t.Errorf("a directory that others can write: %v", err)
 	}
 	link := filepath.Join(os.TempDir(), "link")
 	if err := os.Symlink("/", link); err != nil {
 		t.Fatal(err)
 	}
-	if err := ownDirectory(link); !errors.Is(err, errControlDir) {
+	if err := ownDirectory(link, sockets.Permissions{UID: -1, GID: -1}); !errors.Is(err, errControlDir) {
 		t.Errorf("a link: %v", err)
 	}
 }

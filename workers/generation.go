@@ -90,6 +90,7 @@ func newZygoteLauncher(c Config, log *slog.Logger, h *host, q *link.Queue) (*zyg
 	}
 	l := &zygoteLauncher{
 		host: h, log: log, files: q, sessions: map[int]bool{}, python: interpreter, env: env,
+		oomScore: c.Workers.OOMScoreAdj,
 		settings: settings{
 			App: c.App.WSGI, Chdir: chdir, Preload: c.App.Preload, StackSignal: int(stackSignal),
 			Watch:  c.App.Reload,

@@ -76,3 +76,24 @@ func memoryEvents() string {
 	}
 	return ""
 }
+
+// maxOOMScore is the highest oom_score_adj (proc_pid_oom_score_adj(5)).
+const maxOOMScore = 1000
+
+// raiseOOMScore makes the kernel rather end this process, and all that it will fork, than us: by so much more than our
+// own score. Anybody may raise a score, so it needs no rights.
+func raiseOOMScore(pid, by int) error {
+	if by == 0 {
+		return nil
+	}
+	text, err := os.ReadFile("/proc/self/oom_score_adj")
+	if err != nil {
+		return err
+	}
+	own, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return err
+	}
+	score := strconv.Itoa(min(own+by, maxOOMScore))
+	return os.WriteFile("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", []byte(score), 0)
+}

@@ -48,6 +48,8 @@ type zygoteLauncher struct {
 	env      []string // complete environment
 	// inherited are the zygote's descriptors 4 to 7: package, accelerator, queue memory, eventfd.
 	inherited [4]*os.File
+	// oomScore is workers.oom_score_adj.
+	oomScore int
 
 	sessions map[int]bool // of all zygotes of the generation
 
@@ -107,6 +109,9 @@ func (l *zygoteLauncher) startZygote(number uint64) (pid int, err error) {
 	}
 	l.host.family.addSession(z.process.pid)
 	l.sessions[z.process.pid] = true
+	if err := raiseOOMScore(z.process.pid, l.oomScore); err != nil {
+		z.log.Warn("the kernel may end penknife before a worker when memory runs out", "error", err)
+	}
 	z.lifeline = ours[0]
 	z.output[0] = l.host.pump(ours[1], z.log.With("stream", "stdout"), z.tail, z.flow)
 	z.output[1] = l.host.pump(ours[2], z.log.With("stream", "stderr"), z.tail, z.flow)
