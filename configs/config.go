@@ -9,6 +9,7 @@ type Config struct {
 	Workers    Workers    `yaml:"workers"`
 	Static     []Static   `yaml:"static"`
 	Sendfile   Sendfile   `yaml:"sendfile"`
+	Cache      Cache      `yaml:"cache"`
 	AppCache   AppCache   `yaml:"app_cache"`
 	AppMetrics AppMetrics `yaml:"app_metrics"`
 	Admin      Admin      `yaml:"admin"`

@@ -52,6 +52,7 @@ func Default() Config {
 		AppCache:   AppCache{Size: 64 << 20, MaxValue: 8 << 20, Channels: 256},
 		AppMetrics: AppMetrics{Metrics: 1000, Series: 10000},
 		Tracing:    Tracing{Sample: 1, ServiceName: "penknife", Timeout: 10 * time.Second, Queue: 4096},
+		Cache:      defaultCache(),
 		Log: Log{
 			Level: "info", Format: "text", Output: "stderr", FileMode: 0o640, Buffer: 4 << 20,
 			Access: "off", AccessOutput: "stdout", AccessValue: 4 << 10, AccessDelay: time.Second,
@@ -69,6 +70,9 @@ func newEntry(t reflect.Type) reflect.Value {
 	v := reflect.New(t).Elem()
 	if t == reflect.TypeFor[Static]() {
 		v.Set(reflect.ValueOf(DefaultStatic()))
+	}
+	if t == reflect.TypeFor[CacheRule]() {
+		v.Set(reflect.ValueOf(DefaultCacheRule()))
 	}
 	if t == reflect.TypeFor[Daemon]() {
 		v.Set(reflect.ValueOf(DefaultDaemon()))

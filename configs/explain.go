@@ -3,6 +3,7 @@ package configs
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 )
 
@@ -43,9 +44,6 @@ func (l *Loaded) Explain(path string) (string, error) {
 }
 
 func (l *Loaded) unknownKey(path string, known []string) error {
-	if reason, lacking := NotBuilt(path); lacking {
-		return fmt.Errorf("%q: %w: %s", path, ErrNoSuchKey, reason)
-	}
 	section, leaf, _ := strings.Cut(path, ".")
 	if leaf == "" {
 		section, leaf = "", path
@@ -86,12 +84,12 @@ func (l *Loaded) explainKey(b *strings.Builder, key Key) {
 
 // explainEntries shows a key below a list once for each entry of the list.
 func (l *Loaded) explainEntries(row func(name, text string), key Key) {
-	section, leaf, _ := strings.Cut(key.Path, ".")
-	list := listOf(l, section)
+	path, leaf, _ := cutEntryKey(key.Path)
+	list := lookup(reflect.ValueOf(l.Config), path)
 	for i := range list.Len() {
 		value := formatValue(fieldNamed(list.Index(i), leaf))
-		source := l.Sources.Of(fmt.Sprintf("%s[%d].%s", section, i, leaf))
-		if _, own := l.Sources[fmt.Sprintf("%s[%d].%s", section, i, leaf)]; !own && leaf != "listen" {
+		source := l.Sources.Of(fmt.Sprintf("%s[%d].%s", path, i, leaf))
+		if _, own := l.Sources[fmt.Sprintf("%s[%d].%s", path, i, leaf)]; !own && leaf != "listen" {
 			source = Source{Kind: SourceDefault}
 		}
 		row(fmt.Sprintf("now [%d]", i), orDash(value)+"  ("+source.String()+")")

@@ -28,6 +28,7 @@ var sectionDocs = map[string]string{
 	"app_metrics": "Metrics that the application's Python code makes (`penknife.metrics`). See [python-metrics.md](python-metrics.md).",
 	"daemons":     "Commands that run beside the application. See [daemons-and-cron.md](daemons-and-cron.md).",
 	"cron":        "Commands and functions on a schedule. See [daemons-and-cron.md](daemons-and-cron.md).",
+	"cache":       "The shared cache of responses in front of the application. See [cache.md](cache.md).",
 	"admin":       "The listener for /metrics, /livez and /readyz.",
 	"control":     "The socket for `penknife status`, `reload` and `stop`.",
 	"process":     "What the operating system is told about penknife's process: user, limits, pidfile.",
@@ -45,6 +46,7 @@ var allDocs = []map[string]keyDoc{
 	scalingDocs,
 	staticDocs,
 	sendfileDocs,
+	cacheDocs,
 	appCacheDocs, appMetricDocs,
 	adminDocs,
 	controlDocs,
@@ -60,16 +62,4 @@ func docOf(path string) keyDoc {
 		}
 	}
 	return keyDoc{}
-}
-
-// notBuilt names sections and keys that belong to penknife but not to this build, so that a configuration that
-// counts on them is refused with the reason.
-var notBuilt = map[string]string{
-	"cache": "this build has no response cache: remove the key",
-}
-
-// NotBuilt tells what this build lacks if the path is one of those that a later one will have.
-func NotBuilt(path string) (reason string, lacking bool) {
-	reason, lacking = notBuilt[path]
-	return reason, lacking
 }

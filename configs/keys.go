@@ -148,6 +148,8 @@ func formatValue(v reflect.Value) string {
 		return formatListeners(v)
 	case []Static:
 		return formatMounts(value)
+	case []CacheRule:
+		return formatRules(value)
 	case []Daemon, []CronJob:
 		return formatNames(v)
 	case map[string]string:
@@ -178,6 +180,15 @@ func formatMounts(mounts []Static) string {
 	texts := make([]string, len(mounts))
 	for i, m := range mounts {
 		texts[i] = m.URL + "=" + m.Root
+	}
+	return strings.Join(texts, ",")
+}
+
+// formatRules gives the paths that have a rule.
+func formatRules(rules []CacheRule) string {
+	texts := make([]string, len(rules))
+	for i, r := range rules {
+		texts[i] = r.Path
 	}
 	return strings.Join(texts, ",")
 }

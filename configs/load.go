@@ -143,6 +143,9 @@ func (l *loader) set(path string, source Source, values []string) {
 	if err := setText(v, values[len(values)-1]); err != nil {
 		l.problems.add(RuleValue, source, path, "%v", err)
 	}
+	if path == "cache.size" && source.Kind == SourceFlag {
+		l.set("cache.enabled", source, []string{"true"}) // --cache SIZE means both
+	}
 }
 
 // setListeners replaces a list of listeners by addresses. An address that the file has too keeps its other keys.

@@ -12,7 +12,7 @@ import (
 
 // readerRules are the rules that are no entry of checks; file-large has a test of its own.
 var readerRules = []Rule{
-	RuleSyntax, RuleUnknown, RuleNotBuilt, RuleDuplicate, RuleMapping, RuleList, RuleNoValue, RuleValue, RuleDocuments,
+	RuleSyntax, RuleUnknown, RuleDuplicate, RuleMapping, RuleList, RuleNoValue, RuleValue, RuleDocuments,
 }
 
 func TestEveryRuleHasAFixtureAndItsMessages(t *testing.T) {

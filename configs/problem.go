@@ -12,7 +12,6 @@ type Rule string
 const (
 	RuleSyntax    Rule = "syntax"     // the file is no YAML, or cannot be read
 	RuleUnknown   Rule = "unknown"    // no such key
-	RuleNotBuilt  Rule = "not-built"  // a key of a part that this build does not have
 	RuleDuplicate Rule = "duplicate"  // a key twice in one mapping
 	RuleMapping   Rule = "mapping"    // something else where key: value pairs belong
 	RuleList      Rule = "list"       // something else where a list belongs

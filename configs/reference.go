@@ -65,15 +65,20 @@ func facts(key Key) string {
 	return strings.Join(parts, " · ")
 }
 
-// isEntryKey says that a key belongs to each entry of a list of listeners or mounts.
+// isEntryKey says that a key belongs to each entry of a list of mappings.
 func isEntryKey(key Key) bool {
-	section, _, below := strings.Cut(key.Path, ".")
-	field := fieldNamed(reflect.ValueOf(Config{}), section)
-	return below && isEntryList(field)
+	_, _, below := cutEntryKey(key.Path)
+	return below
 }
 
-func listOf(l *Loaded, section string) reflect.Value {
-	return fieldNamed(reflect.ValueOf(l.Config), section)
+// cutEntryKey takes the path of such a key apart: the list's own path, and the name of the key in an entry.
+func cutEntryKey(path string) (list, leaf string, below bool) {
+	at := strings.LastIndexByte(path, '.')
+	if at < 0 {
+		return "", "", false
+	}
+	list, leaf = path[:at], path[at+1:]
+	return list, leaf, isEntryList(lookup(reflect.ValueOf(Config{}), list))
 }
 
 func sectionNames() []string { return fieldNames(reflect.TypeFor[Config]()) }

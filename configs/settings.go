@@ -28,8 +28,8 @@ func (l *Loaded) Settings() []InForce {
 	root := reflect.ValueOf(l.Config)
 	for _, key := range Keys() {
 		if isEntryKey(key) {
-			section, leaf, _ := strings.Cut(key.Path, ".")
-			list := listOf(l, section)
+			section, leaf, _ := cutEntryKey(key.Path)
+			list := lookup(root, section)
 			for i := range list.Len() {
 				path := fmt.Sprintf("%s[%d].%s", section, i, leaf)
 				source := l.Sources.Of(path)

@@ -50,6 +50,9 @@ var checks = []struct {
 	{"static-names", (*checker).staticNames},
 	{"static-headers", (*checker).staticHeaders},
 	{"sendfile-roots", (*checker).sendfileRoots},
+	{"cache-path", (*checker).cachePath},
+	{"cache-status-ttl", (*checker).cacheStatusTTL},
+	{"cache-names", (*checker).cacheNames},
 	{"daemon", (*checker).daemonKeys},
 	{"cron", (*checker).cronKeys},
 }

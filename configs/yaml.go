@@ -106,10 +106,6 @@ func (d nodeDecoder) mapping(place, node *yaml.Node, into reflect.Value, path st
 
 func (d nodeDecoder) unknown(name *yaml.Node, in reflect.Type, path string) {
 	full := join(path, name.Value)
-	if reason, lacking := NotBuilt(full); lacking {
-		d.complain(RuleNotBuilt, name, full, "%s", reason)
-		return
-	}
 	section, _, _ := strings.Cut(path, "[")
 	d.complain(RuleUnknown, name, full, "no such key%s", suggestKey(section, name.Value, fieldNames(in)))
 }
@@ -177,6 +173,8 @@ func entryFrom(elem reflect.Type, text string) string {
 	switch elem {
 	case reflect.TypeFor[Static]():
 		return "url: /static/, root: DIRECTORY"
+	case reflect.TypeFor[CacheRule]():
+		return "path: /api/, ttl: 30s"
 	case reflect.TypeFor[Daemon]():
 		return "name: NAME, command: COMMAND"
 	case reflect.TypeFor[CronJob]():

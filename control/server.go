@@ -34,7 +34,9 @@ type Deps struct {
 	Upgrade func(ctx context.Context) Upgraded
 	// Stop begins the end of the server and returns at once; fast waits for no request.
 	Stop func(fast bool)
-	Log  *slog.Logger
+	// Cache is the response cache, nil without one.
+	Cache CacheControl
+	Log   *slog.Logger
 }
 
 // Server answers on one listener. Start and Shutdown may be called once each.
@@ -79,6 +81,7 @@ func New(deps Deps) *Server {
 		deps.Stop(r.URL.Query().Get("fast") == "true")
 		answer(w, http.StatusAccepted, struct{}{})
 	})
+	routeCache(mux, deps.Cache)
 	s.http = http.Server{
 		Handler:           s.guard(mux),
 		ReadHeaderTimeout: headerTimeout, // and none for the rest: a reload takes its time

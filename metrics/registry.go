@@ -17,6 +17,7 @@ type Set struct {
 	Reloads  *Reloads
 	Static   *Static
 	AppCalls *AppCalls
+	Cache    *Cache
 	Logs     *Logs
 	Tracing  *Tracing
 
@@ -33,6 +34,9 @@ type Names struct {
 	Static   []string       // how static answers
 	Exits    []string       // causes of the end of a worker
 	Retires  []string       // reasons for which a worker must leave
+
+	CacheOutcomes []string // what the response cache does with a request
+	CacheReasons  []string // why it does not store an answer; the first is stored
 
 	Calls, CallStatuses []string // what application code asks of penknife, and how that ends
 }
@@ -51,6 +55,7 @@ func New(version string, names Names) *Set {
 		Static:   newStatic(registry, named(names.Static)),
 		AppCalls: newAppCalls(registry, named(names.Calls), named(names.CallStatuses)),
 		Sidecars: newSidecars(registry),
+		Cache:    newCache(registry, named(names.CacheOutcomes), names.CacheReasons),
 		Logs:     newLogs(registry),
 		Tracing:  newTracing(registry),
 		registry: registry,

@@ -15,7 +15,8 @@ import (
 )
 
 // newAppCalls makes what answers the calls of the application's code, and the cache that it keeps there.
-func newAppCalls(cfg configs.Config, set *metrics.Set, log *slog.Logger) (*appcalls.Service, error) {
+func (s *Server) newAppCalls() (*appcalls.Service, error) {
+	cfg, set, log := s.loaded.Config, s.metrics, s.log
 	deps := appcalls.Deps{Counters: set.AppCalls, Log: log}
 	if err := addCache(&deps, cfg.AppCache, set.AppCalls, log); err != nil {
 		return nil, err
@@ -26,6 +27,9 @@ func newAppCalls(cfg configs.Config, set *metrics.Set, log *slog.Logger) (*appca
 			return nil, err
 		}
 		set.AppCalls.WatchMetrics(deps.Metrics.Cells, deps.Metrics.Rejected)
+	}
+	if cfg.Cache.Enabled {
+		deps.Responses = responses{s}
 	}
 	limits := appcalls.Limits{Channels: cfg.AppCache.Channels, Value: int(cfg.AppCache.MaxValue)}
 	return appcalls.New(limits, deps), nil

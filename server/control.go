@@ -34,6 +34,7 @@ func (s *Server) newControl() *control.Server {
 			default: // several wait already
 			}
 		},
+		Cache:   s.controlOfCache(),
 		Upgrade: func(ctx context.Context) control.Upgraded { return s.upgrades.ask().wait(ctx) },
 		Log:     s.log,
 	})

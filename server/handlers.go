@@ -20,6 +20,13 @@ func buildHandler(s *Server) (gateway.Handler, error) {
 		}
 		handler = sender
 	}
+	if cfg := s.loaded.Config.Cache; cfg.Enabled {
+		responses, err := newResponseCache(cfg, handler, s.metrics.Cache, s.log)
+		if err != nil {
+			return nil, err
+		}
+		s.cache, handler = responses, responses
+	}
 	if mounts := s.loaded.Config.Static; len(mounts) > 0 {
 		files, err := static.New(mounts, static.Deps{Next: handler, Counter: s.metrics.Static, Log: s.log})
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"penknife/accesslog"
 	"penknife/admin"
 	"penknife/appcalls"
+	"penknife/cache"
 	"penknife/gateway"
 	"penknife/metrics"
 	"penknife/static"
@@ -50,6 +51,8 @@ func (o *observer) RequestDone(r *gateway.Request, outcome gateway.Outcome) {
 // metricNames are the label values that other packages own.
 func metricNames() metrics.Names {
 	names := metrics.Names{
+		CacheOutcomes: cache.Outcomes(), CacheReasons: cache.Reasons(),
+
 		Kinds: []string{""}, Static: static.Outcomes(), Exits: workers.ExitCauses(), Retires: workers.RetireReasons(),
 		Calls: appcalls.Operations(), CallStatuses: appcalls.Statuses(),
 		Rejected: map[int]string{

@@ -58,6 +58,7 @@ func (s *Server) loadAnew(ctx context.Context, read func() (*configs.Loaded, err
 	if err := s.engine.Reload(ctx, loaded); err != nil {
 		return restart, err
 	}
+	s.configureCache(loaded.Config.Cache)
 	s.logs.level.Set(logLevels[loaded.Config.Log.Level])
 	s.inForce.Store(loaded)
 	s.reloadSidecars(loaded)
@@ -75,6 +76,9 @@ func mergeReloaded(start, fresh *configs.Loaded) (merged *configs.Loaded, restar
 	merged.Config.Log.Slow = fresh.Config.Log.Slow
 	merged.Config.Daemons, merged.Config.Cron = fresh.Config.Daemons, fresh.Config.Cron
 	merged.Config.Workers.CPUScheduling = start.Config.Workers.CPUScheduling // threads that run keep theirs
+	merged.Config.Cache = fresh.Config.Cache
+	merged.Config.Cache.Enabled, merged.Config.Cache.Size = start.Config.Cache.Enabled, start.Config.Cache.Size
+	merged.Config.Cache.Revalidations = start.Config.Cache.Revalidations
 	merged.Config.Process.ShutdownDelay = fresh.Config.Process.ShutdownDelay
 	log := &merged.Config.Log
 	log.Level = fresh.Config.Log.Level

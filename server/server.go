@@ -16,6 +16,7 @@ import (
 
 	"penknife/admin"
 	"penknife/appcalls"
+	"penknife/cache"
 	"penknife/configs"
 	"penknife/control"
 	"penknife/gateway"
@@ -84,6 +85,7 @@ type Server struct {
 	metrics  *metrics.Set
 	engine   Engine
 	calls    *appcalls.Service
+	cache    *cache.Handler // nil: none
 	gate     *gate
 	handler  gateway.Handler
 	observer *observer
@@ -140,7 +142,7 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 			s.closeLogs()
 		}
 	}()
-	calls, err := newAppCalls(cfg, s.metrics, s.log)
+	calls, err := s.newAppCalls()
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +160,6 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 	}
 	s.upgrades = newUpgrader(s, options.Command)
 	s.reloads = newReloader(func(ctx context.Context) control.Reloaded { return s.reload(ctx, options.Reload) })
-	s.control = s.newControl()
 	s.usage, s.history = newUsageReader(time.Now), newHistory(s.observeMoment)
 	s.sidecars = sidecars.New(sidecars.Deps{Log: s.log, Counter: s.metrics.Sidecars})
 	s.metrics.Workers.Watch(s.pool)
@@ -169,6 +170,7 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 	if s.handler, err = buildHandler(s); err != nil {
 		return nil, err
 	}
+	s.control = s.newControl()
 	s.observer = &observer{requests: s.metrics.Requests, loads: &s.loads, history: s.history}
 	s.observer.access, s.observer.tracer = s.logs.lines, s.tracer
 	s.admin = admin.New(admin.Deps{
@@ -192,7 +194,7 @@ func (s *Server) stages() stages {
 	}
 	list = append(list, s.identityStage())
 	beside := append(s.listeningStages(), s.sidecarsStage(), s.watching.stage())
-	engine := []stage{{name: "calls", start: nothing, stop: s.calls.Shutdown, least: time.Second}, s.workersStage()}
+	engine := []stage{{name: "calls", start: nothing, stop: s.calls.Shutdown, least: time.Second}, s.cacheStage(), s.workersStage()}
 	if s.predecessor == nil {
 		list = append(append(list, beside...), engine...)
 	} else { // nothing that others would notice before the predecessor says so

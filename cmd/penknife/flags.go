@@ -113,7 +113,7 @@ func (s *settingFlags) load(environ []string, app string) (*configs.Loaded, erro
 	return configs.Load(options)
 }
 
-// explainFlagError names a flag that this build does not have, and suggests one for a typo.
+// explainFlagError suggests a flag for a typo.
 func explainFlagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
@@ -122,9 +122,6 @@ func explainFlagError(cmd *cobra.Command, err error) error {
 	name, dashes := unknown.GetSpecifiedName(), "--"
 	if unknown.GetSpecifiedShortnames() != "" {
 		dashes = "-"
-	}
-	if reason, lacking := configs.NotBuilt(name); lacking {
-		return &usageError{fmt.Sprintf("penknife %s: --%s: %s", cmd.Name(), name, reason)}
 	}
 	var known []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })

@@ -99,7 +99,7 @@ func (p *program) rootCommand() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(explainFlagError)
-	root.AddCommand(p.serveCommand(), p.statusCommand(), p.reloadCommand(), p.upgradeCommand(), p.scaleCommand(), p.reopenLogsCommand(), p.stopCommand(), p.checkCommand(),
+	root.AddCommand(p.serveCommand(), p.statusCommand(), p.reloadCommand(), p.upgradeCommand(), p.scaleCommand(), p.reopenLogsCommand(), p.stopCommand(), p.cacheCommand(), p.checkCommand(),
 		p.explainCommand(), p.versionCommand())
 	return root
 }
