@@ -303,6 +303,9 @@ func TestIdleConnectionEndsSilently(t *testing.T) {
 		t.Errorf("reasons %q", got)
 	}
 	waitFor(t, "both counted as closed", func() bool { return f.closedConns.Load() == 2 && f.Server.open.Load() == 0 })
+	if n := f.recorder.idle.Load(); n != 2 {
+		t.Errorf("%d counted as idle", n)
+	}
 }
 
 // TestIdleTimeStartsAnew: the deadline is not armed for every request, but it counts from the last one.

@@ -131,8 +131,11 @@ func (c *conn) awaitRequest(p []byte) (int, error) {
 	n, err := c.readSocket(p, after(c.now, c.srv.limits.IdleTime))
 	c.idle.Store(false)
 	if n == 0 {
-		if err == nil {
+		switch {
+		case err == nil:
 			err = io.ErrNoProgress
+		case errors.Is(err, errTooSlow):
+			c.srv.counter.ConnectionIdle()
 		}
 		return 0, err
 	}

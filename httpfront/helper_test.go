@@ -85,11 +85,11 @@ func varsOf(t *testing.T, block []byte) map[string]string {
 
 // recorder is an Observer and a Counter.
 type recorder struct {
-	mu                           sync.Mutex
-	outcomes                     []gateway.Outcome
-	reasons                      []string
-	done                         chan struct{}
-	opened, closedConns, refused atomic.Int64
+	mu                                 sync.Mutex
+	outcomes                           []gateway.Outcome
+	reasons                            []string
+	done                               chan struct{}
+	opened, closedConns, refused, idle atomic.Int64
 }
 
 func newRecorder() *recorder { return &recorder{done: make(chan struct{}, 1000)} }
@@ -103,6 +103,7 @@ func (r *recorder) RequestDone(_ *gateway.Request, o gateway.Outcome) {
 func (r *recorder) ConnectionOpened()  { r.opened.Add(1) }
 func (r *recorder) ConnectionClosed()  { r.closedConns.Add(1) }
 func (r *recorder) ConnectionRefused() { r.refused.Add(1) }
+func (r *recorder) ConnectionIdle()    { r.idle.Add(1) }
 func (r *recorder) ProtocolError(reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

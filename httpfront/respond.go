@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"strconv"
 	"time"
 
@@ -212,10 +213,23 @@ func (c *conn) send(b []byte, content int) error {
 		err = c.write2(c.out, b)
 	}
 	if err != nil {
-		return &gateway.Error{Kind: gateway.KindClientGone, Reason: "the client did not take the answer", Err: err}
+		return c.clientGone(err)
 	}
 	c.sent += int64(content)
 	return nil
+}
+
+// slowReader is the label by which answers that limits.write_timeout has ended are counted.
+const slowReader = "slow_reader"
+
+// clientGone says that the answer could not be delivered.
+func (c *conn) clientGone(err error) *gateway.Error {
+	reason := "the client left before it had the answer"
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		reason = "the client took the answer too slowly (limits.write_timeout)"
+		c.srv.counter.ProtocolError(slowReader)
+	}
+	return &gateway.Error{Kind: gateway.KindClientGone, Reason: reason, Err: err}
 }
 
 func (c *conn) sendHead() error { return c.send(nil, 0) }

@@ -338,6 +338,12 @@ func TestClientThatDoesNotRead(t *testing.T) {
 	if err := <-resp.Body.(*fakeBody).closed; !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("closed with %v", err)
 	}
+	if outcome := f.next(t); gateway.KindOf(outcome.Err) != gateway.KindClientGone || !strings.Contains(fmt.Sprint(outcome.Err), "limits.write_timeout") {
+		t.Errorf("%+v", outcome)
+	}
+	if got := f.sortedReasons(); got != "slow_reader" {
+		t.Errorf("counted as %q", got)
+	}
 }
 
 // writeFile makes a file of n bytes whose content tells its offset.

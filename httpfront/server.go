@@ -34,7 +34,9 @@ type Counter interface {
 	ConnectionClosed()
 	// ConnectionRefused: over limits.connections, answered with 503.
 	ConnectionRefused()
-	// ProtocolError: a request was refused, or its body failed. The reason is one of a fixed set of labels.
+	// ConnectionIdle: closed after limits.idle_timeout without a request.
+	ConnectionIdle()
+	// ProtocolError: a request was refused, or its body or its answer failed for a limit. The reason is one of a fixed set of labels.
 	ProtocolError(reason string)
 }
 
@@ -203,4 +205,5 @@ type noCounter struct{}
 func (noCounter) ConnectionOpened()    {}
 func (noCounter) ConnectionClosed()    {}
 func (noCounter) ConnectionRefused()   {}
+func (noCounter) ConnectionIdle()      {}
 func (noCounter) ProtocolError(string) {}

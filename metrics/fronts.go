@@ -13,6 +13,7 @@ type Front struct {
 	open     prometheus.Gauge
 	accepted prometheus.Counter
 	refused  prometheus.Counter
+	idle     prometheus.Counter
 	protocol *bounded
 }
 
@@ -29,21 +30,26 @@ func newFronts(registry *prometheus.Registry, names []string) *Fronts {
 		Name: "penknife_connections_refused_total",
 		Help: "Client connections over limits.connections, or from an address that may not connect.",
 	}, []string{"front"})
-	registry.MustRegister(open, accepted, refused)
+	idle := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "penknife_connections_idle_closed_total",
+		Help: "Client connections that were closed after limits.idle_timeout without a request.",
+	}, []string{"front"})
+	registry.MustRegister(open, accepted, refused, idle)
 	protocol := newBounded(registry, prometheus.CounterOpts{
 		Name: "penknife_protocol_errors_total",
 		Help: "Requests that broke the rules of their protocol or were over a limit, by reason.",
 	}, "front", "reason")
 	// Index 0 counts for nobody: no series shows it.
-	idle := Front{
+	nobody := Front{
 		name: names[0], open: prometheus.NewGauge(prometheus.GaugeOpts{}), protocol: protocol,
 		accepted: prometheus.NewCounter(prometheus.CounterOpts{}), refused: prometheus.NewCounter(prometheus.CounterOpts{}),
+		idle: prometheus.NewCounter(prometheus.CounterOpts{}),
 	}
-	f := &Fronts{all: []Front{idle}}
+	f := &Fronts{all: []Front{nobody}}
 	for _, name := range names[1:] {
 		f.all = append(f.all, Front{
 			name: name, open: open.WithLabelValues(name), accepted: accepted.WithLabelValues(name),
-			refused: refused.WithLabelValues(name), protocol: protocol,
+			refused: refused.WithLabelValues(name), idle: idle.WithLabelValues(name), protocol: protocol,
 		})
 	}
 	return f
@@ -63,6 +69,9 @@ func (f *Front) ConnectionClosed() { f.open.Dec() }
 
 // ConnectionRefused counts a connection that was not served.
 func (f *Front) ConnectionRefused() { f.refused.Inc() }
+
+// ConnectionIdle counts a connection that was closed for want of a request.
+func (f *Front) ConnectionIdle() { f.idle.Inc() }
 
 // ProtocolError counts a request that broke the protocol. Reason is one of the front end's few constant texts.
 func (f *Front) ProtocolError(reason string) { f.protocol.inc(f.name, reason) }

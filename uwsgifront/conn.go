@@ -218,11 +218,11 @@ func (c *conn) write(head, body []byte, flags int) error {
 		if errno == unix.EAGAIN {
 			var err error
 			if n, errno, err = c.sendWaiting(head, body, flags); err != nil {
-				return clientGone(err)
+				return c.clientGone(err)
 			}
 		}
 		if errno != 0 {
-			return clientGone(errno)
+			return c.clientGone(errno)
 		}
 		head, body = c.advance(head, body, n)
 	}
@@ -248,7 +248,7 @@ func (c *conn) push(head, body []byte) (restHead, restBody []byte, err error) {
 	case unix.EAGAIN:
 		return head, body, nil
 	}
-	return nil, nil, clientGone(errno)
+	return nil, nil, c.clientGone(errno)
 }
 
 // advance takes n sent bytes off the front, and counts those of the body.
@@ -273,11 +273,15 @@ func (c *conn) awaitWrite(try func(fd int) bool) error {
 	return c.raw.Write(func(fd uintptr) bool { return try(int(fd)) })
 }
 
+// slowReader is the label by which answers that limits.write_timeout has ended are counted.
+const slowReader = "slow_reader"
+
 // clientGone says that the answer could not be delivered.
-func clientGone(err error) *gateway.Error {
+func (c *conn) clientGone(err error) *gateway.Error {
 	reason := "the client left before it had the answer"
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		reason = "the client took the answer too slowly"
+		reason = "the client took the answer too slowly (limits.write_timeout)"
+		c.srv.counter.ProtocolError(slowReader)
 	}
 	return &gateway.Error{Kind: gateway.KindClientGone, Reason: reason, Err: err}
 }

@@ -38,10 +38,10 @@ var (
 	refuseLength     = newRefusal("content_length", gateway.KindBadRequest, "CONTENT_LENGTH is not a number")
 	refuseLargeBlock = newRefusal("large_block", gateway.KindHeadTooLarge, "the variables are too large (limits.header_block)")
 	refuseManyVars   = newRefusal("many_vars", gateway.KindHeadTooLarge, "there are too many variables (limits.header_count)")
-	refuseSlowHead   = newRefusal("slow_head", gateway.KindBodyTimeout, "the packet took too long to arrive")
+	refuseSlowHead   = newRefusal("slow_head", gateway.KindBodyTimeout, "the packet took too long to arrive (limits.header_timeout)")
 	refuseCutHead    = newRefusal("cut_head", gateway.KindBadRequest, "the packet ends too early")
-	refuseLargeBody  = newRefusal("large_body", gateway.KindBodyTooLarge, "the request body is too large")
-	refuseSlowBody   = newRefusal("slow_body", gateway.KindBodyTimeout, "the request body took too long to arrive")
+	refuseLargeBody  = newRefusal("large_body", gateway.KindBodyTooLarge, "the request body is too large (limits.body)")
+	refuseSlowBody   = newRefusal("slow_body", gateway.KindBodyTimeout, "the request body took too long to arrive (limits.body_timeout, limits.body_min_rate)")
 	refuseCutBody    = newRefusal("cut_body", gateway.KindBadRequest, "the request body ends too early")
 )
 

@@ -379,7 +379,10 @@ func TestSlowReader(t *testing.T) {
 	}))
 	f.dial(t).send(get())
 	outcome := f.outcome(t)
-	if gateway.KindOf(outcome.Err) != gateway.KindClientGone || !strings.Contains(fmt.Sprint(outcome.Err), "too slowly") {
+	if gateway.KindOf(outcome.Err) != gateway.KindClientGone || !strings.Contains(fmt.Sprint(outcome.Err), "limits.write_timeout") {
 		t.Errorf("%+v", outcome)
+	}
+	if !f.has("slow_reader") {
+		t.Error("it was not counted")
 	}
 }

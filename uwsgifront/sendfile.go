@@ -41,13 +41,13 @@ func (c *conn) sendfile(resp *gateway.Response) (done int64, err error) {
 		}
 		if !try(c.fd) {
 			if err := c.awaitWrite(try); err != nil {
-				return done, clientGone(err)
+				return done, c.clientGone(err)
 			}
 		}
 		switch {
 		case errno == unix.EINTR:
 		case errno == unix.EPIPE || errno == unix.ECONNRESET:
-			return done, clientGone(errno)
+			return done, c.clientGone(errno)
 		case errno != nil || n <= 0:
 			return done, errNoSendfile // the plain way finds out whether the file is just too short
 		default:

@@ -29,7 +29,7 @@ type Counter interface {
 	ConnectionClosed()
 	// ConnectionRefused: over limits.connections, or from an address that allow_from does not name.
 	ConnectionRefused()
-	// ProtocolError: a request was refused, or its body failed. The reason is one of a fixed set of labels.
+	// ProtocolError: a request was refused, or its body or its answer failed for a limit. The reason is one of a fixed set of labels.
 	ProtocolError(reason string)
 }
 

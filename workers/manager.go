@@ -228,7 +228,7 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 	m.retiring.Wait()
 	m.host.shutdown()
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		m.deps.Log.Warn("requests were cut: the time for stopping was over", "error", err)
+		m.deps.Log.Warn("requests were cut: the time for stopping was over (workers.grace_period)", "error", err)
 	}
 	return err
 }

@@ -57,7 +57,7 @@ func (m *Manager) retire(g *generation, grace time.Duration) {
 		m.replaced = slices.DeleteFunc(m.replaced, func(other *generation) bool { return other == g })
 		m.mu.Unlock()
 		if err != nil {
-			m.deps.Log.Warn("replaced generation stopped; its last requests were cut", "generation", g.number,
+			m.deps.Log.Warn("replaced generation stopped; its last requests were cut (workers.grace_period)", "generation", g.number,
 				"took", time.Since(begin), "error", err)
 			return
 		}

@@ -79,7 +79,7 @@ func (s *supervisor) checkWorker(w *worker, now time.Time) {
 	switch w.state {
 	case Starting:
 		if s.due(w.deadline, now) {
-			s.log.Error("worker was not ready in time", "worker", w.index, "pid", w.pid, "limit", s.startTimeout)
+			s.log.Error("worker was not ready in time (workers.start_timeout)", "worker", w.index, "pid", w.pid, "limit", s.startTimeout)
 			s.kill(w, RetireStartTimeout, now)
 			s.due(w.deadline, now)
 		}

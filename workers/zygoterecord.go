@@ -33,7 +33,7 @@ func (s *supervisor) checkZygote(now time.Time) {
 	case z.ready.IsZero() && s.due(z.deadline, now):
 		z.deadline = time.Time{}
 		z.refusal = &StartError{Kind: StartTimeout,
-			Reason: "the application was not imported within " + s.startTimeout.String()}
+			Reason: "the application was not imported within " + s.startTimeout.String() + " (workers.start_timeout)"}
 		if !z.begun {
 			z.refusal = s.noPython("it did nothing for " + s.startTimeout.String())
 		}
