@@ -37,7 +37,7 @@ var uwsgiAtoms = map[string]piece{
 	"tmicros": func(dst []byte, e *entry) []byte { return strconv.AppendInt(dst, e.r.Start.UnixMicro(), 10) },
 	"time":    unixTime, "epoch": unixTime, "ltime": clfTime, "ftime": clfTime,
 	"ctime": func(dst []byte, e *entry) []byte { return e.ctime.append(dst, e.r.Start, layoutCtime) },
-	"pid":   appendPID, "wid": worker, "switches": one, "core": zero,
+	"pid":   appendPID, "wid": workerID, "switches": one, "core": zero,
 	"vars":    func(dst []byte, e *entry) []byte { return strconv.AppendInt(dst, int64(e.count), 10) },
 	"pktsize": func(dst []byte, e *entry) []byte { return strconv.AppendInt(dst, int64(len(e.r.Vars)), 10) },
 	"headers": headerCount, "modifier1": zero, "modifier2": zero, "werr": zero, "rerr": zero, "ioerr": zero,
@@ -146,7 +146,16 @@ func appendPID(dst []byte, e *entry) []byte {
 	return strconv.AppendInt(dst, int64(pid), 10)
 }
 
+// worker appends the index that the worker has in the other log and in penknife status.
 func worker(dst []byte, e *entry) []byte {
+	if e.r.Trace.Worker == 0 {
+		return append(dst, '-')
+	}
+	return strconv.AppendInt(dst, int64(e.r.Trace.Worker-1), 10)
+}
+
+// workerID is uWSGI's: it counts from 1, and 0 is the master.
+func workerID(dst []byte, e *entry) []byte {
 	return strconv.AppendInt(dst, int64(e.r.Trace.Worker), 10)
 }
 

@@ -42,7 +42,7 @@ func (e *entry) jsonTrace(dst []byte) []byte {
 	}
 	if t.Worker > 0 {
 		dst = jsonSeconds(dst, `,"app":`, t.App)
-		dst = strconv.AppendInt(append(dst, `,"worker":`...), int64(t.Worker), 10)
+		dst = strconv.AppendInt(append(dst, `,"worker":`...), int64(t.Worker-1), 10)
 		dst = strconv.AppendInt(append(dst, `,"pid":`...), int64(t.PID), 10)
 	}
 	dst = jsonName(dst, `,"cache":"`, t.Cache)

@@ -100,7 +100,7 @@ func TestFormatStrings(t *testing.T) {
 			`[29/Feb/2024:23:59:58 -0500]|GET /a?b=%20c HTTP/1.1|GET|/a|b=%20c|HTTP/1.1|200|1234|1234|http://r/|curl/8|1|1234567|1234|1.234567|<4242>`,
 		`%({User-Agent}i)s %({content-type}i)s %({X-a}o)s %({x-b}o)s %({HTTPS}e)s %({NO}e)s 100%%`: `curl/8 text/x b\x22c - on - 100%`,
 		`%(h)s %(request_id)s %(queue)s %(app)s %(total)s %(worker)s %(cache)s %(engine)s %(front)s %(error)s %(time_iso)s`: `192.0.2.1 0f1e ` +
-			`0.001500 0.020000 1.234567 2 miss app http - 2024-03-01T04:59:58.123Z`,
+			`0.001500 0.020000 1.234567 1 miss app http - 2024-03-01T04:59:58.123Z`,
 		// What Debian's uWSGI prints for each is in internal/e2e.
 		`%(addr) %(user) %(uri)s %(uagent) %(referer) %(status) %(rsize) %(hsize) %(size) %(micros) %(msecs) %(secs) %(time) %(ltime) %(ctime) ` +
 			`%(pid) %(wid) %(vars) %(headers) %(var.HTTPS) %(var.NO) %(cl) %(tmsecs)`: `192.0.2.1 ann /a?b=%20cs curl/8 http://r/ 200 1234 55 1289 ` +
@@ -177,7 +177,7 @@ func TestJSONFormat(t *testing.T) {
 	r, outcome := usual()
 	const want = `{"time":"2024-03-01T04:59:58.123Z","request_id":"0f1e","front":"http","client":"192.0.2.1","user":"ann","method":"GET",` +
 		`"scheme":"http","host":"example.org","url":"/a?b=%20c","protocol":"HTTP/1.1","referer":"http://r/","user_agent":"curl/8","status":200,` +
-		`"bytes":1234,"total":1.234567,"engine":"app","queue":0.001500,"app":0.020000,"worker":2,"pid":4242,"cache":"miss"}`
+		`"bytes":1234,"total":1.234567,"engine":"app","queue":0.001500,"app":0.020000,"worker":1,"pid":4242,"cache":"miss"}`
 	if got := record(t, JSON, r, outcome); got != want {
 		t.Errorf("\ngot  %s\nwant %s", got, want)
 	}

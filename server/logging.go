@@ -25,6 +25,7 @@ func newLogger(cfg configs.Log, level slog.Leveler, out *logsinks.Writer, errors
 	case logsToJournal(cfg.Output, cfg.File):
 		handler = logsinks.NewJournalHandler(out, level)
 	case cfg.Format == "json":
+		options.ReplaceAttr = durationsInSeconds
 		handler = logsinks.NewHandler(out, func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, options) })
 	default:
 		handler = lineByLine{logsinks.NewHandler(out, func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, options) })}
@@ -33,6 +34,14 @@ func newLogger(cfg configs.Log, level slog.Leveler, out *logsinks.Writer, errors
 		handler = rawOutput{handler, out}
 	}
 	return slog.New(limitFailures(errors.Watch(handler)))
+}
+
+// durationsInSeconds is for JSON, where log/slog writes nanoseconds and everybody else seconds.
+func durationsInSeconds(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.Float64Value(a.Value.Duration().Seconds())
+	}
+	return a
 }
 
 // rawOutput is a slog.Handler that writes a line of the application's output as it came, and not as a message with the

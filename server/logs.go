@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"penknife/incidents"
 	"penknife/logsinks"
 	"penknife/metrics"
+	"penknife/osproc"
 )
 
 // complainEvery is how often it is said that a log cannot be written.
@@ -40,6 +42,23 @@ type logDeps struct {
 	stdout, stderr io.Writer
 	counter        *metrics.Logs
 	errors         *incidents.Ring
+
+	uid, gid int // that own new files, -1: as they come
+}
+
+// findOwner finds whom new files are for: the user that this process will be, or it could not open the next ones.
+func (d *logDeps) findOwner(loaded *configs.Loaded) error {
+	d.uid, d.gid = -1, -1
+	cfg := loaded.Config.Process
+	if cfg.User == "" || os.Geteuid() != 0 {
+		return nil
+	}
+	id, err := osproc.LookupIdentity(cfg.User, cfg.Group)
+	if err != nil {
+		return processProblem(loaded, ruleUser, "process.user", err)
+	}
+	d.uid, d.gid = id.UID, id.GID
+	return nil
 }
 
 // newLogs opens the outputs. Nothing is written before start. The error is the configuration's.
@@ -51,6 +70,9 @@ func newLogs(loaded *configs.Loaded, d logDeps) (*logs, error) {
 	}
 	l := &logs{}
 	l.level.Set(logLevels[cfg.Level])
+	if err := d.findOwner(loaded); err != nil {
+		return nil, err
+	}
 	target, err := d.target(cfg, cfg.Output, cfg.File)
 	if err != nil {
 		return nil, configProblem(loaded, outputKey("log.output", "log.file", cfg.File), err)
@@ -115,7 +137,7 @@ func wrapperOf(cfg configs.Log) accesslog.Wrapper {
 func (d *logDeps) target(cfg configs.Log, output, path string) (logsinks.Target, error) {
 	switch {
 	case path != "":
-		return logsinks.File{Path: path, Mode: fs.FileMode(cfg.FileMode.Perm()), UID: -1, GID: -1}.Open()
+		return logsinks.File{Path: path, Mode: fs.FileMode(cfg.FileMode.Perm()), UID: d.uid, GID: d.gid}.Open()
 	case output == "stdout":
 		return logsinks.Stream(d.stdout), nil
 	case output == "syslog":

@@ -155,7 +155,7 @@ func (t *Tracer) children(own *traced, r *gateway.Request, end time.Time) {
 		return
 	}
 	_, app := t.tracer.Start(own.ctx, "application", trace.WithTimestamp(claimed), trace.WithAttributes(
-		attribute.Int("penknife.worker", r.Trace.Worker), attribute.Int("process.pid", r.Trace.PID)))
+		attribute.Int("penknife.worker", r.Trace.Worker-1), attribute.Int("process.pid", r.Trace.PID)))
 	app.End(trace.WithTimestamp(claimed.Add(r.Trace.App)))
 }
 

@@ -11,6 +11,7 @@ declare -A package_of=(
   [redis-server]=redis-server
   [uwsgi]=uwsgi-core
   [cc]=build-essential
+  [logrotate]=logrotate
   [python3]=python3
   [prometheus]=prometheus
   [promtool]=prometheus
