@@ -10,7 +10,7 @@ type Report struct {
 	Ready     bool       `json:"ready"`
 	NotReady  string     `json:"not_ready,omitempty"` // why /readyz says 503
 	GoVersion string     `json:"go"`
-	CPUs      int        `json:"cpus"` // of the machine
+	CPUs      int        `json:"machine_cpus"`
 	Traffic   Traffic    `json:"traffic"`
 	Memory    Memory     `json:"memory"`
 	History   []Sample   `json:"history"`         // one for each second in which there was something, oldest first
