@@ -14,6 +14,7 @@ type Config struct {
 	AppMetrics AppMetrics `yaml:"app_metrics"`
 	Admin      Admin      `yaml:"admin"`
 	Control    Control    `yaml:"control"`
+	Stats      string     `yaml:"stats"`
 	Process    Process    `yaml:"process"`
 	Log        Log        `yaml:"log"`
 	Tracing    Tracing    `yaml:"tracing"`

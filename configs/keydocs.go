@@ -26,6 +26,7 @@ var sectionDocs = map[string]string{
 	"sendfile":    "Files that the application names and penknife sends. See [static.md](static.md#files-that-the-application-names).",
 	"app_cache":   "What the application's Python code keeps in penknife (`penknife.cache`), with or without a response cache. See [python-cache.md](python-cache.md).",
 	"app_metrics": "Metrics that the application's Python code makes (`penknife.metrics`). See [python-metrics.md](python-metrics.md).",
+	"stats":       "The listener for tools that know uWSGI's stats server.",
 	"daemons":     "Commands that run beside the application. See [daemons-and-cron.md](daemons-and-cron.md).",
 	"cron":        "Commands and functions on a schedule. See [daemons-and-cron.md](daemons-and-cron.md).",
 	"cache":       "The shared cache of responses in front of the application. See [cache.md](cache.md).",
@@ -52,6 +53,7 @@ var allDocs = []map[string]keyDoc{
 	controlDocs,
 	logDocs, processDocs, tracingDocs,
 	sidecarDocs,
+	statsDocs,
 }
 
 // docOf gives what is said about a key; a test sees to it that every key has something.

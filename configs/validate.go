@@ -179,6 +179,11 @@ func (c *checker) addresses() {
 			c.complain("admin.listen", "%v", err)
 		}
 	}
+	if stats := c.loaded.Config.Stats; stats != "" {
+		if _, err := parseAddress(stats); err != nil {
+			c.complain("stats", "%v", err)
+		}
+	}
 }
 
 func (c *checker) addressTwice() {
@@ -187,13 +192,20 @@ func (c *checker) addressTwice() {
 	if admin := c.loaded.Config.Admin.Listen; admin != "" {
 		listeners = append(listeners, socket{path: "admin", listen: admin})
 	}
+	if stats := c.loaded.Config.Stats; stats != "" {
+		listeners = append(listeners, socket{path: "stats", listen: stats})
+	}
 	for _, s := range listeners {
 		a, err := parseAddress(s.listen)
 		if err != nil || a.port == "0" {
 			continue
 		}
 		if first, twice := seen[a.key()]; twice {
-			c.complain(s.path+".listen", "%s is taken by %s", s.listen, first)
+			path := s.path + ".listen"
+			if s.path == "stats" {
+				path = s.path
+			}
+			c.complain(path, "%s is taken by %s", s.listen, first)
 		}
 		seen[a.key()] = s.path
 	}

@@ -27,11 +27,20 @@ type wanted struct {
 	into         **sockets.Listener
 }
 
+// key is where the address stands in the configuration.
+func (w *wanted) key() string {
+	if w.path == "stats" {
+		return w.path
+	}
+	return w.path + ".listen"
+}
+
 // listeners are the open sockets, in the order of the configuration.
 type listeners struct {
 	http  []*sockets.Listener
 	uwsgi []*sockets.Listener
 	admin *sockets.Listener // nil: none
+	stats *sockets.Listener // nil: none
 	// control is closed by its stage; here it is only to be told of. Nil: none.
 	control *sockets.Listener
 	// unused were handed over by a predecessor, and the configuration does not name them any more.
@@ -62,6 +71,9 @@ func (o *opener) open(ctx context.Context) (*listeners, error) {
 	}
 	if cfg.Admin.Listen != "" {
 		all = append(all, wanted{path: "admin", listen: cfg.Admin.Listen, into: &open.admin})
+	}
+	if cfg.Stats != "" {
+		all = append(all, wanted{path: "stats", listen: cfg.Stats, into: &open.stats})
 	}
 	if err := o.openAll(ctx, all); err != nil {
 		return nil, errors.Join(err, open.close())
@@ -102,18 +114,18 @@ func (o *opener) openAll(ctx context.Context, all []wanted) error {
 func (o *opener) take(w wanted) error {
 	addr, err := sockets.Parse(w.listen)
 	if err != nil {
-		return configProblem(o.loaded, w.path+".listen", err)
+		return configProblem(o.loaded, w.key(), err)
 	}
 	listener, err := o.passed.Take(addr)
 	if err == nil && listener == nil && addr.IsPassed() {
 		err = fmt.Errorf("%s: %w", addr, sockets.ErrNotPassed)
 	}
 	if err != nil {
-		return configProblem(o.loaded, w.path+".listen", err)
+		return configProblem(o.loaded, w.key(), err)
 	}
 	*w.into = listener
 	if listener != nil && w.needsAllow && !listener.Address().IsLoopback() {
-		return configProblem(o.loaded, w.path+".listen", fmt.Errorf("%s is %s, which is public: add allow_from with the "+
+		return configProblem(o.loaded, w.key(), fmt.Errorf("%s is %s, which is public: add allow_from with the "+
 			"addresses of the web servers", addr, listener.Address()))
 	}
 	return nil
@@ -123,7 +135,7 @@ func (o *opener) take(w wanted) error {
 func (o *opener) bind(ctx context.Context, w wanted) error {
 	addr, err := sockets.Parse(w.listen)
 	if err != nil {
-		return configProblem(o.loaded, w.path+".listen", err)
+		return configProblem(o.loaded, w.key(), err)
 	}
 	permissions, err := o.permissions(w)
 	if err != nil {
@@ -189,6 +201,7 @@ func (l *listeners) list() []control.Listener {
 	add("http", l.http...)
 	add("uwsgi", l.uwsgi...)
 	add("admin", l.admin)
+	add("stats", l.stats)
 	add("control", l.control)
 	return all
 }
@@ -196,7 +209,7 @@ func (l *listeners) list() []control.Listener {
 // all gives every open socket of the configuration.
 func (l *listeners) all() []*sockets.Listener {
 	var all []*sockets.Listener
-	for _, listener := range append(append([]*sockets.Listener{l.control, l.admin}, l.http...), l.uwsgi...) {
+	for _, listener := range append(append([]*sockets.Listener{l.control, l.admin, l.stats}, l.http...), l.uwsgi...) {
 		if listener != nil {
 			all = append(all, listener)
 		}

@@ -9,6 +9,7 @@ import (
 	"penknife/metrics"
 	"penknife/static"
 	"penknife/tracing"
+	"penknife/uwsgistats"
 	"penknife/workers"
 )
 
@@ -17,8 +18,9 @@ type observer struct {
 	requests *metrics.Requests
 	loads    *loads
 	history  *history
-	access   *accesslog.Log  // nil when there is none
-	tracer   *tracing.Tracer // nil when nothing is traced
+	access   *accesslog.Log    // nil when there is none
+	tracer   *tracing.Tracer   // nil when nothing is traced
+	tally    *uwsgistats.Tally // nil when there is none
 }
 
 var _ gateway.Observer = (*observer)(nil)
@@ -42,6 +44,9 @@ func (o *observer) RequestDone(r *gateway.Request, outcome gateway.Outcome) {
 	o.history.requested()
 	if o.tracer != nil {
 		o.tracer.RequestDone(r, outcome)
+	}
+	if o.tally != nil {
+		o.tally.Add(r, outcome)
 	}
 	if o.access != nil {
 		o.access.Add(r, outcome)

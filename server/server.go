@@ -28,6 +28,7 @@ import (
 	"penknife/sidecars"
 	"penknife/sockets"
 	"penknife/tracing"
+	"penknife/uwsgistats"
 )
 
 // Options is what a server is made from.
@@ -91,6 +92,7 @@ type Server struct {
 	observer *observer
 	tracer   *tracing.Tracer // nil when nothing is traced
 	admin    *admin.Server
+	stats    *uwsgistats.Server // nil: none
 	fronts   *fronts
 	open     *listeners // nil before the sockets stage
 
@@ -173,6 +175,7 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 	s.control = s.newControl()
 	s.observer = &observer{requests: s.metrics.Requests, loads: &s.loads, history: s.history}
 	s.observer.access, s.observer.tracer = s.logs.lines, s.tracer
+	s.newStats()
 	s.admin = admin.New(admin.Deps{
 		Metrics: s.metrics.Handler(), Log: s.log, Ready: s.ready, Report: s.report,
 		Audience: admin.AudienceOf(cfg.Admin.Status), Hosts: cfg.Admin.Hosts,
@@ -218,6 +221,9 @@ func (s *Server) listeningStages() []stage {
 	list := []stage{s.controlStage()}
 	if s.loaded.Config.Admin.Listen != "" {
 		list = append(list, stage{name: "admin", start: s.startAdmin, stop: s.admin.Shutdown, least: 100 * time.Millisecond})
+	}
+	if s.stats != nil {
+		list = append(list, s.statsStage())
 	}
 	return list
 }

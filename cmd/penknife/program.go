@@ -99,7 +99,8 @@ func (p *program) rootCommand() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(explainFlagError)
-	root.AddCommand(p.serveCommand(), p.statusCommand(), p.reloadCommand(), p.upgradeCommand(), p.scaleCommand(), p.reopenLogsCommand(), p.stopCommand(), p.cacheCommand(), p.checkCommand(),
+	root.AddCommand(p.serveCommand(), p.statusCommand(), p.reloadCommand(), p.upgradeCommand(), p.scaleCommand(),
+		p.reopenLogsCommand(), p.stopCommand(), p.cacheCommand(), p.checkCommand(), p.topCommand(),
 		p.explainCommand(), p.versionCommand())
 	return root
 }

@@ -15,7 +15,8 @@ var bottom = []string{"gateway", "uwsgiproto", "configs", "metrics", "python", "
 	"osproc", "handover"}
 
 // middle is the row of front ends and engines: each imports the bottom row and what is inside itself.
-var middle = []string{"httpfront", "uwsgifront", "workers", "static", "cache", "admin", "appcalls", "sidecars", "accesslog", "tracing"}
+var middle = []string{"httpfront", "uwsgifront", "workers", "static", "cache", "admin", "appcalls", "sidecars", "accesslog",
+	"tracing", "uwsgistats", "top"}
 
 // testOnly may be imported by tests alone.
 var testOnly = []string{"internal/testkit", "internal/repocheck", "internal/e2e"}
@@ -57,7 +58,7 @@ func allowed(s source, imported string) bool {
 	case importer == "server":
 		return slices.Contains(bottom, target) || slices.Contains(middle, target)
 	case importer == "cmd":
-		return target == "server" || slices.Contains(bottom, target)
+		return target == "server" || target == "top" || slices.Contains(bottom, target)
 	}
 	return false
 }
