@@ -213,7 +213,7 @@ func (s *supervisor) autoscale(now time.Time) {
 	}
 	if a.takes(now) {
 		a.see(s.read(now))
-		settled := s.count(Starting) == 0 && s.count(Ready) >= s.wanted && !s.crash.looping()
+		settled := s.count(Starting) == 0 && s.count(Ready) >= s.wanted && !s.crash.pausing(now)
 		if to, reason := a.decide(s.wanted, s.bounds, settled); to != s.wanted {
 			s.resize(to, reason, now)
 		}
@@ -227,11 +227,11 @@ func (s *supervisor) autoscale(now time.Time) {
 func (s *supervisor) read(now time.Time) reading {
 	r := reading{at: now, served: s.served}
 	r.waiting = s.lanes.Census(s.held)
-	for _, n := range s.held {
-		r.busy += n
-	}
 	for _, w := range s.workers {
 		r.served += s.lanes.Served(w.index)
+		if w.state == Ready { // what those hold that leave says nothing about the others
+			r.busy += s.held[w.index]
+		}
 	}
 	return r
 }

@@ -56,3 +56,6 @@ func (b *backoff) lived(started time.Time) {
 
 // looping tells whether starts are being delayed.
 func (b *backoff) looping() bool { return b.rounds > freeRounds }
+
+// pausing tells whether none may be tried yet.
+func (b *backoff) pausing(now time.Time) bool { return b.looping() && now.Before(b.next) }

@@ -137,7 +137,7 @@ func (s *supervisor) tired(w *worker, now time.Time) bool {
 }
 
 // replaceable is how many workers may be replaced now: so many at a time (workers.max_unavailable) that those that still
-// leave count, unless that takes longer than the grace period; none in a crash loop; never so that there are more than
+// leave count, unless that takes longer than the grace period; in a crash loop one, when it is time to try again; never so that there are more than
 // twice as many processes, since there is no limit for a response that somebody reads slowly.
 func (s *supervisor) replaceable(now time.Time) int {
 	leaving, counted := 0, 0
@@ -150,7 +150,7 @@ func (s *supervisor) replaceable(now time.Time) int {
 			counted++
 		}
 	}
-	if s.crash.looping() {
+	if s.crash.looping() && (s.count(Starting) > 0 || !s.due(s.crash.next, now)) {
 		return 0
 	}
 	return max(0, min(s.recycling.atOnce-counted, s.target()-leaving))

@@ -111,6 +111,14 @@ func TestRecycle_BrokenSuccessorChangesNothing(t *testing.T) {
 		if n := len(f.ordered); n > 30 {
 			t.Errorf("%d workers in five minutes", n)
 		}
+		if !f.view.Load().snapshot.CrashLoop {
+			t.Error("nobody is told")
+		}
+		f.behave = nil // the application was mended
+		f.pass(5 * time.Minute)
+		if len(f.told) != 1 || f.view.Load().snapshot.CrashLoop {
+			t.Errorf("told to leave: %v, crash loop: %v", f.told, f.view.Load().snapshot.CrashLoop)
+		}
 	})
 }
 

@@ -246,3 +246,51 @@ func TestAutoscale_BrokenAddsNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestAutoscale_WhoLeavesDoesNotCount: a long request in a worker that was let go is no reason to have another one.
+func TestAutoscale_WhoLeavesDoesNotCount(t *testing.T) {
+	inBubble(t, automatic(configs.ScalingBusyness, 1, 4), func(t *testing.T, f *fakeWorld) {
+		f.obeys = false
+		f.burst(10)
+		clear(f.busy)
+		f.waiting = 0
+		for _, w := range f.workers {
+			f.busy[w.index] = 1 // each has a long one when it is told to leave
+		}
+		for range 3 {
+			_, _ = f.order(ScaleOrder{By: -1})
+		}
+		f.busy[f.byBirth(f.living(Ready)[0]).index] = 0
+		_, _ = f.order(ScaleOrder{Auto: true})
+		for range 50 {
+			f.look()
+			<-time.After(100 * time.Millisecond)
+		}
+		synctest.Wait()
+		if f.wanted != 1 || len(f.living(Draining)) != 3 {
+			t.Errorf("%d wanted, %d leave", f.wanted, len(f.living(Draining)))
+		}
+	})
+}
+
+// TestScale_ACrashLoopIsOver when nobody is missing any more, and does not keep later workers away for ever.
+func TestScale_ACrashLoopIsOver(t *testing.T) {
+	inBubble(t, automatic(configs.ScalingBusyness, 2, 8), func(t *testing.T, f *fakeWorld) {
+		f.behave = func(w *fakeWorker) { w.spawned(); w.exits(exit{ExitStatus, "exited with status 3"}) }
+		f.burst(20)
+		if !f.view.Load().snapshot.CrashLoop {
+			t.Fatal("no crash loop")
+		}
+		clear(f.busy)
+		f.waiting = 0
+		f.pass(5 * time.Minute)
+		if f.wanted != 2 || f.view.Load().snapshot.CrashLoop || !f.wake.IsZero() {
+			t.Errorf("%d wanted, crash loop: %v, next look at %v", f.wanted, f.view.Load().snapshot.CrashLoop, f.wake)
+		}
+		f.behave = nil
+		f.burst(300)
+		if f.wanted != 8 || len(f.living(Ready)) != 8 || f.view.Load().snapshot.CrashLoop {
+			t.Errorf("%d wanted, ready: %v", f.wanted, f.living(Ready))
+		}
+	})
+}

@@ -2,6 +2,7 @@ package workers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"penknife/configs"
@@ -37,6 +38,9 @@ func (m *Manager) note(order ScaleOrder, scaling Scaling) {
 	m.byHand.Store(int64(scaling.Wanted))
 }
 
+// errDying is a number of workers that is not reached.
+var errDying = errors.New("the workers are ordered")
+
 // Scaling tells how many workers there shall be; zeros before Start and after Shutdown. It does not block.
 func (m *Manager) Scaling() Scaling {
 	g := m.current.Load()
@@ -46,15 +50,22 @@ func (m *Manager) Scaling() Scaling {
 	return g.supervisor.view.Load().snapshot.Scaling
 }
 
-// AwaitScaled blocks until as many workers are ready as are wanted, and no more, or until ctx ends. Those that leave may
-// still finish what they hold.
+// AwaitScaled blocks until as many workers are ready as are wanted, and no more, or until ctx ends, or until new ones keep
+// dying. Those that leave may still finish what they hold.
 func (m *Manager) AwaitScaled(ctx context.Context) error {
 	for {
 		g := m.current.Load()
 		if g == nil {
 			return fmt.Errorf("%w: the workers are starting or stopping", ErrScale)
 		}
-		err := g.await(ctx, func(v *view) bool { return v.ready == v.snapshot.Scaling.Wanted })
+		var last *view
+		err := g.await(ctx, func(v *view) bool {
+			last = v
+			return v.ready == v.snapshot.Scaling.Wanted || v.snapshot.CrashLoop
+		})
+		if err == nil && last.ready != last.snapshot.Scaling.Wanted {
+			return fmt.Errorf("%w: new ones keep dying, %d are ready", errDying, last.ready)
+		}
 		if m.current.Load() == g || ctx.Err() != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package workers
 
 import (
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -43,10 +44,15 @@ func (s *supervisor) crashLoop() (next time.Time, looping bool) {
 	if !s.zygote.exists() && s.zygote.crash.looping() {
 		return s.zygote.crash.next, true
 	}
-	if s.crash.looping() {
+	if s.crash.looping() && s.short() {
 		return s.crash.next, true
 	}
 	return time.Time{}, false
+}
+
+// short tells whether a worker is missing, or a successor of one that has reached a limit.
+func (s *supervisor) short() bool {
+	return s.count(Ready) < s.target() || slices.ContainsFunc(s.workers, func(w *worker) bool { return w.state == Ready && w.enough != 0 })
 }
 
 // refuse lets nobody wait in the queue while there is no worker and the next one may be long in coming.

@@ -9,7 +9,8 @@ import (
 
 // TestIdleCostsNothing counts how often anything of penknife wakes while nobody asks for anything.
 func TestIdleCostsNothing(t *testing.T) {
-	s := serve(t, "hello:application", testkit.Options{Processes: 4, Threads: 2})
+	// A number that follows the load costs nothing either.
+	s := serve(t, "hello:application", testkit.Options{Threads: 2, Flags: []string{"--processes", "4-8"}})
 	together(t, s, "/", 8)
 	const window = 4 * time.Second
 	pids := s.Everything()

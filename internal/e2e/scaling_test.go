@@ -161,3 +161,20 @@ func TestAutoscaling(t *testing.T) {
 		})
 	}
 }
+
+// TestScaleOfABrokenApplication tells that the workers do not come, and the ones that are there go on.
+func TestScaleOfABrokenApplication(t *testing.T) {
+	v := serveVersioned(t, testkit.Options{Processes: 2, Config: "app: {preload: false}\n"})
+	v.write(t, "broken")
+	code, output := v.command(t, "scale", "4")
+	if code != 1 || !strings.Contains(output, "new ones keep dying, 2 are ready") {
+		t.Errorf("%d, %s", code, output)
+	}
+	expectBody(t, testkit.HTTPClient(v.HTTP).Get(t, "/"), "1")
+	if code, output := v.command(t, "scale", "2"); code != 0 {
+		t.Errorf("%d, %s", code, output)
+	}
+	if code, output := v.command(t, "status"); code != 0 || !strings.Contains(output, "2 workers (by hand), 1 to 8 are possible") {
+		t.Errorf("%d, %s", code, output)
+	}
+}
