@@ -9,13 +9,14 @@
 //	generation   zygote, workers and queue that belong together
 //	supervisor   one goroutine that owns every worker's life; everything else sends it events
 //	recycling    when a worker has done enough, and how it is replaced without a gap
+//	overdue      requests that take too long: stacks, interruption, and giving the worker up (overdue.go)
 //	launcher     what the supervisor may do to the world; tests give it a fake one
 //	zygote, workerProcess, process   the real world: exec, descriptors, pidfds, wait
 //
 // Goroutines, all ended by Manager.Shutdown: the supervisor and its queue's (per generation); one
 // that ends a generation which a reload has replaced; a reader of the control socket, a watcher of the pidfd and two
-// output pumps (per process); the orphan reaper (one). All wait in the Go poller or in channels: an idle server wakes
+// output pumps (per process); one while a worker writes its stacks; the orphan reaper (one). All wait in the Go poller or in channels: an idle server wakes
 // nobody.
 //
-// Locks: Manager.mu, mailbox.mu and family.mu, all leaves, held for a few instructions.
+// Locks: Manager.mu, mailbox.mu, stackDumps.mu and family.mu, all leaves, held for a few instructions.
 package workers

@@ -13,8 +13,9 @@
 // every number that a worker wrote is read once and checked; nonsense is reported through Options.Hostile.
 //
 // Goroutines: the event reader and the scanner, both started by Start and stopped by Shutdown; a short-lived one per
-// refill of a request window. Locks: Queue.submit (ring tail), Queue.free (slot stack) and one per slot; all are
-// leaves, none is held over a system call that blocks, a callback or a channel operation.
+// refill of a request window. Locks: Queue.submit (ring tail), Queue.free (slot stack), one per slot and one per
+// worker's account; all are leaves. Queue.look keeps the memory mapped for those who only look, and is taken before
+// them. None is held over a system call that blocks, a callback or a channel operation.
 //
 // The layout is defined in python/accel/layout.h; layout.go repeats it and a test compares the two.
 package link
