@@ -24,6 +24,11 @@ type Cache struct {
 	IgnoreQuery       []string `yaml:"ignore_query"`
 
 	Rules []CacheRule `yaml:"rules"`
+
+	Redis        string        `yaml:"redis"` // for the application's cache too, as the rest is
+	RedisTimeout time.Duration `yaml:"redis_timeout"`
+	RedisPrefix  string        `yaml:"redis_prefix"`
+	Snapshot     string        `yaml:"snapshot"`
 }
 
 // CacheRule is what an operator says about the paths below a prefix.
@@ -66,6 +71,7 @@ func defaultCache() Cache {
 		Size: 256 << 20, MaxObject: 1 << 20,
 		KeepStale: time.Hour, Wait: 10 * time.Second, UncacheableFor: 10 * time.Second, Revalidations: 8,
 		RequestDirectives: CacheObey, Tags: CacheStrip,
+		RedisTimeout: DefaultRedisTimeout, RedisPrefix: "penknife",
 	}
 }
 

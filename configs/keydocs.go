@@ -47,7 +47,7 @@ var allDocs = []map[string]keyDoc{
 	scalingDocs,
 	staticDocs,
 	sendfileDocs,
-	cacheDocs,
+	cacheDocs, cacheStorageDocs,
 	appCacheDocs, appMetricDocs,
 	adminDocs,
 	controlDocs,

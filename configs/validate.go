@@ -53,6 +53,9 @@ var checks = []struct {
 	{"cache-path", (*checker).cachePath},
 	{"cache-status-ttl", (*checker).cacheStatusTTL},
 	{"cache-names", (*checker).cacheNames},
+	{"cache-redis", (*checker).cacheRedis},
+	{"cache-prefix", (*checker).cachePrefix},
+	{"cache-snapshot", (*checker).cacheSnapshot},
 	{"daemon", (*checker).daemonKeys},
 	{"cron", (*checker).cronKeys},
 }

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"penknife/appcalls"
@@ -18,7 +17,7 @@ import (
 func (s *Server) newAppCalls() (*appcalls.Service, error) {
 	cfg, set, log := s.loaded.Config, s.metrics, s.log
 	deps := appcalls.Deps{Counters: set.AppCalls, Log: log}
-	if err := addCache(&deps, cfg.AppCache, set.AppCalls, log); err != nil {
+	if err := addCache(&deps, cfg.AppCache, set.AppCalls, s.storage); err != nil {
 		return nil, err
 	}
 	if cfg.AppMetrics.Series > 0 {
@@ -35,13 +34,13 @@ func (s *Server) newAppCalls() (*appcalls.Service, error) {
 	return appcalls.New(limits, deps), nil
 }
 
-func addCache(deps *appcalls.Deps, cfg configs.AppCache, counters *metrics.AppCalls, log *slog.Logger) error {
+func addCache(deps *appcalls.Deps, cfg configs.AppCache, counters *metrics.AppCalls, storage *storage) error {
 	if cfg.Size == 0 {
 		return nil
 	}
-	kept, err := store.New(store.Options{
+	kept, err := storage.open(store.Options{
 		Namespace: "app", Limit: max(int64(cfg.Size), store.MinLimit), LimitName: "app_cache.size",
-		MaxItem: int64(cfg.MaxValue) + itemRoom, MaxItemName: "app_cache.max_value", Log: log,
+		MaxItem: int64(cfg.MaxValue) + itemRoom, MaxItemName: "app_cache.max_value",
 	})
 	if err != nil {
 		return err

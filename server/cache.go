@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"log/slog"
 
 	"penknife/cache"
 	"penknife/cache/store"
@@ -14,15 +13,16 @@ import (
 )
 
 // newResponseCache makes the response cache in front of next.
-func newResponseCache(cfg configs.Cache, next gateway.Handler, counters *metrics.Cache, log *slog.Logger) (*cache.Handler, error) {
-	kept, err := store.New(store.Options{
-		Namespace: "http", Limit: int64(cfg.Size), LimitName: "cache.size", View: cache.View, Log: log,
+func (s *Server) newResponseCache(cfg configs.Cache, next gateway.Handler) (*cache.Handler, error) {
+	counters := s.metrics.Cache
+	kept, err := s.storage.open(store.Options{
+		Namespace: "http", Limit: int64(cfg.Size), LimitName: "cache.size", View: cache.View,
 	})
 	if err != nil {
 		return nil, err
 	}
 	counters.Rules(rulePaths(cfg))
-	handler := cache.New(cfg, cache.Deps{Next: next, Store: kept, Counter: counters, Log: log})
+	handler := cache.New(cfg, cache.Deps{Next: next, Store: kept, Counter: counters, Log: s.log})
 	counters.Watch(func() metrics.CacheNow { return cacheNow(handler) })
 	return handler, nil
 }

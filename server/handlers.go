@@ -21,7 +21,7 @@ func buildHandler(s *Server) (gateway.Handler, error) {
 		handler = sender
 	}
 	if cfg := s.loaded.Config.Cache; cfg.Enabled {
-		responses, err := newResponseCache(cfg, handler, s.metrics.Cache, s.log)
+		responses, err := s.newResponseCache(cfg, handler)
 		if err != nil {
 			return nil, err
 		}

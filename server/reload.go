@@ -79,6 +79,8 @@ func mergeReloaded(start, fresh *configs.Loaded) (merged *configs.Loaded, restar
 	merged.Config.Cache = fresh.Config.Cache
 	merged.Config.Cache.Enabled, merged.Config.Cache.Size = start.Config.Cache.Enabled, start.Config.Cache.Size
 	merged.Config.Cache.Revalidations = start.Config.Cache.Revalidations
+	merged.Config.Cache.Redis, merged.Config.Cache.RedisTimeout = start.Config.Cache.Redis, start.Config.Cache.RedisTimeout
+	merged.Config.Cache.RedisPrefix, merged.Config.Cache.Snapshot = start.Config.Cache.RedisPrefix, start.Config.Cache.Snapshot
 	merged.Config.Process.ShutdownDelay = fresh.Config.Process.ShutdownDelay
 	log := &merged.Config.Log
 	log.Level = fresh.Config.Log.Level

@@ -87,6 +87,7 @@ type Server struct {
 	engine   Engine
 	calls    *appcalls.Service
 	cache    *cache.Handler // nil: none
+	storage  *storage
 	gate     *gate
 	handler  gateway.Handler
 	observer *observer
@@ -144,6 +145,9 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 			s.closeLogs()
 		}
 	}()
+	if s.storage, err = newStorage(cfg.Cache, s.metrics, s.log); err != nil {
+		return nil, err
+	}
 	calls, err := s.newAppCalls()
 	if err != nil {
 		return nil, err
@@ -190,7 +194,7 @@ func (s *Server) stages() stages {
 	if s.tracer != nil {
 		list = append(list, stage{name: "tracing", start: s.tracer.Start, stop: s.tracer.Shutdown, least: time.Second})
 	}
-	list = append(list, stage{name: "history", start: s.startHistory, stop: s.history.shutdown})
+	list = append(list, stage{name: "history", start: s.startHistory, stop: s.history.shutdown}, s.storage.stage(s.hasLeft))
 	list = append(list, s.processStage(), stage{name: "sockets", start: s.openSockets, stop: s.closeSockets})
 	if s.loaded.Config.Process.PIDFile != "" {
 		list = append(list, s.pidfileStage())

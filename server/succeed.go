@@ -22,6 +22,10 @@ func (s *Server) takeOver(activated []*os.File) error {
 	}
 	s.predecessor.Begin(s.version, s.loaded.Config.Workers.StartTimeout+startSlack)
 	for _, item := range s.predecessor.Items {
+		if item.Kind == itemCache && s.storage.inherited == nil {
+			s.storage.inherited = item.File
+			continue
+		}
 		if item.Kind == itemScaling {
 			s.resumeScaling(item.Info)
 		}
@@ -73,6 +77,7 @@ func (s *Server) awaitTurn(ctx context.Context) error {
 	for {
 		select {
 		case <-s.predecessor.Proceed():
+			s.storage.inherit()
 			return nil
 		case <-s.predecessor.Cancelled():
 			return errCalledOff

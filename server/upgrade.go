@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"penknife/control"
 	"penknife/handover"
 )
@@ -134,9 +136,17 @@ func (u *upgrader) replace() (*handover.Successor, error) {
 		return nil, err
 	}
 	s.notify.reloading("upgrading", s.inForce.Load().Config.Workers.StartTimeout)
-	next, err := u.start()
+	memory, err := s.storage.memory()
+	if err != nil {
+		s.log.Warn("the successor's cache starts empty", "reason", err)
+	}
+	if memory != nil {
+		defer func() { _ = memory.Close() }()
+	}
+	next, err := u.start(memory)
 	if err == nil {
 		if err = next.AwaitReady(u.ctx); err == nil {
+			s.storage.handDown(memory)
 			err = next.Proceed(u.ctx)
 		}
 		if err != nil {
@@ -153,8 +163,8 @@ func (u *upgrader) replace() (*handover.Successor, error) {
 	return next, nil // and the change does not end: nothing here will change any more
 }
 
-// start offers everything to a new process.
-func (u *upgrader) start() (*handover.Successor, error) {
+// start offers everything to a new process, with what the caches will be handed down in, if that is not nil.
+func (u *upgrader) start(memory *os.File) (*handover.Successor, error) {
 	var items []handover.Item
 	defer func() {
 		for _, item := range items {
@@ -177,6 +187,13 @@ func (u *upgrader) start() (*handover.Successor, error) {
 		return nil, err
 	}
 	items = append(items, scaling)
+	if memory != nil {
+		fd, err := unix.FcntlInt(memory.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, handover.Item{Kind: itemCache, File: os.NewFile(uintptr(fd), memory.Name())})
+	}
 	return handover.Start(u.command, u.server.version, items)
 }
 

@@ -65,7 +65,7 @@ func (s *Store) WriteTo(w io.Writer) (int64, error) {
 	return out.n, out.write(binary.BigEndian.AppendUint64(nil, out.hash.Sum64()))
 }
 
-// ReadFrom adds what a snapshot has, as far as the limit goes, and gives the number of bytes. It reads no further than its
+// ReadFrom adds what a snapshot has and the store has not, as far as the limit goes, and gives the number of bytes. It reads no further than its
 // end. It adds nothing if it gives an error: one that is ErrSnapshot or ErrShared, or what the reader gave.
 func (s *Store) ReadFrom(r io.Reader) (int64, error) {
 	entries, n, err := s.readSnapshot(r)
@@ -76,10 +76,15 @@ func (s *Store) ReadFrom(r io.Reader) (int64, error) {
 	return n, nil
 }
 
-// addAll puts the most useful ones last, so that they are the newest.
+// addAll puts the most useful ones last, so that they are the newest. What is under a key already stays: it is later.
 func (s *Store) addAll(entries []*entry) {
 	for _, e := range slices.Backward(entries) {
-		s.local.put(e)
+		s.local.change(e.key, func(old *entry) *entry {
+			if old != nil {
+				return old
+			}
+			return e
+		})
 	}
 }
 

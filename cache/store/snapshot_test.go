@@ -38,9 +38,11 @@ func TestSnapshotKeepsEverything(t *testing.T) {
 	if err := s.Set("second", &Item{Value: []byte("v"), Expires: clock.Now().Add(time.Second)}); err != nil {
 		t.Fatal(err)
 	}
+	copied := newStore(t, 1<<20, with)
+	mustSet(t, copied, "later", "new")
+	mustSet(t, s, "later", "old")
 	data := snapshotOf(t, s)
 	clock.advance(time.Second)
-	copied := newStore(t, 1<<20, with)
 	rest := strings.NewReader(string(data) + "rest")
 	if n, err := copied.ReadFrom(rest); n != int64(len(data)) || err != nil || rest.Len() != 4 {
 		t.Fatal(n, err, rest.Len())
@@ -54,6 +56,7 @@ func TestSnapshotKeepsEverything(t *testing.T) {
 		}
 	}
 	expect(t, copied, "second", "")
+	expect(t, copied, "later", "new")
 	if n, _ := copied.PurgeTag("blue"); n != 1 {
 		t.Error("the tags are gone")
 	}
@@ -161,6 +164,29 @@ func TestSnapshotFile(t *testing.T) {
 	}
 }
 
+// TestSnapshotOfOtherStores has a cache that was switched on, and one that was switched off.
+func TestSnapshotOfOtherStores(t *testing.T) {
+	app, http := newStore(t, 1<<20, nil), newStore(t, 1<<20, func(o *Options) { o.Namespace = "http" })
+	mustSet(t, app, "k", "app")
+	mustSet(t, http, "k", "http")
+	for wanted, change := range map[string]func(*Options){
+		"app": nil, "http": func(o *Options) { o.Namespace = "http" }, "": func(o *Options) { o.Namespace = "other" },
+	} {
+		var both bytes.Buffer
+		if err := SaveTo(&both, app, http); err != nil {
+			t.Fatal(err)
+		}
+		s := newStore(t, 1<<20, change)
+		if _, err := LoadFrom(&both, s); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, s, "k", wanted)
+	}
+	if n, err := LoadFrom(&bytes.Buffer{}, app); n != 0 || err != nil {
+		t.Fatal(n, err)
+	}
+}
+
 // TestSnapshotFileRefused has files that must not be used.
 func TestSnapshotFileRefused(t *testing.T) {
 	source := newStore(t, 1<<20, nil)
@@ -169,7 +195,7 @@ func TestSnapshotFileRefused(t *testing.T) {
 	for name, prepare := range map[string]func(path string) error{
 		"damaged":     func(path string) error { return os.WriteFile(path, good[:len(good)-1], 0o600) },
 		"longer":      func(path string) error { return os.WriteFile(path, append(bytes.Clone(good), 0), 0o600) },
-		"empty":       func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		"twice":       func(path string) error { return os.WriteFile(path, append(bytes.Clone(good), good...), 0o600) },
 		"of everyone": func(path string) error { return errors.Join(os.WriteFile(path, good, 0o600), os.Chmod(path, 0o666)) },
 		"a directory": func(path string) error { return os.Mkdir(path, 0o700) },
 		"a pipe":      func(path string) error { return syscall.Mkfifo(path, 0o600) },
