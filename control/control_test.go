@@ -21,6 +21,8 @@ type fixture struct {
 	server *Server
 	path   string
 	stops  chan bool
+
+	reopened int
 }
 
 func newFixture(t *testing.T, change func(*Server)) *fixture {
@@ -42,7 +44,14 @@ func newFixture(t *testing.T, change func(*Server)) *fixture {
 			return Scaled{Scaling: Scaling{Wanted: order.To + order.By, Max: 8, Mode: "hand"}, Ready: 3}
 		},
 		Stop: func(fast bool) { f.stops <- fast },
-		Log:  slog.New(slog.DiscardHandler),
+		ReopenLogs: func(context.Context) error {
+			f.reopened++
+			if f.reopened > 1 {
+				return errors.New("no space for logs")
+			}
+			return nil
+		},
+		Log: slog.New(slog.DiscardHandler),
 	})
 	if change != nil {
 		change(f.server)
@@ -78,6 +87,12 @@ func TestClientAndServerUnderstandEachOther(t *testing.T) {
 	scaled, err := f.Scale(t.Context(), ScaleOrder{To: 5})
 	if err != nil || scaled.Scaling != (Scaling{Wanted: 5, Max: 8, Mode: "hand"}) || scaled.Ready != 3 {
 		t.Errorf("%+v, %v", scaled, err)
+	}
+	if err := f.ReopenLogs(t.Context()); err != nil || f.reopened != 1 {
+		t.Errorf("%v, reopened %d times", err, f.reopened)
+	}
+	if err := f.ReopenLogs(t.Context()); err == nil || !strings.Contains(err.Error(), "no space for logs") {
+		t.Errorf("%v", err)
 	}
 	for _, fast := range []bool{false, true} {
 		// The process that listens is this one, which does not end.

@@ -99,7 +99,7 @@ func (c *conn) closeAnswer(err error) {
 }
 
 func (c *conn) panicked(p any) error {
-	c.srv.log.Error("panic in a handler", "request", c.req.ID, "panic", p, "stack", string(debug.Stack()))
+	c.srv.log.Error("panic in a handler", "request", c.req.ID, "request_id", string(c.req.RequestID), "panic", p, "stack", string(debug.Stack()))
 	err := gateway.Errorf(gateway.KindInternal, "panic: %v", p)
 	if c.headSent {
 		c.closes, c.cut = true, true

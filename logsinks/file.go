@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"syscall"
 )
 
 // File says which file lines go to.
@@ -38,8 +39,9 @@ func (f File) open() (*os.File, error) {
 	if !os.IsExist(err) {
 		return nil, err
 	}
-	// Without O_CREATE: somebody else's link to nowhere must not make a file.
-	return os.OpenFile(f.Path, os.O_APPEND|os.O_WRONLY, 0)
+	// Without O_CREATE: somebody else's link to nowhere must not make a file. O_NONBLOCK is for named pipes: one without
+	// a reader is an error then, and no wait.
+	return os.OpenFile(f.Path, os.O_APPEND|os.O_WRONLY|syscall.O_NONBLOCK, 0)
 }
 
 func (f File) own(out *os.File) error {

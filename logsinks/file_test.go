@@ -1,6 +1,7 @@
 package logsinks
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -85,5 +86,15 @@ func TestFile_GoesOnWhenItCannotBeginAnew(t *testing.T) {
 	}
 	if _, err := (File{Path: filepath.Join(dir, "no", "where"), Mode: 0o640}).Open(); err == nil {
 		t.Error("a file in no directory was opened")
+	}
+}
+
+func TestFile_APipeWithoutAReaderIsAnError(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (File{Path: path, Mode: 0o640}).Open(); !errors.Is(err, syscall.ENXIO) {
+		t.Errorf("%v", err)
 	}
 }

@@ -33,6 +33,63 @@ func (b *bench) stop() {
 	}
 }
 
+// messages gives what was logged so far: the log is written by a goroutine, and reopening waits for it.
+func (b *bench) messages() string {
+	b.t.Helper()
+	if err := b.server.logs.main.Reopen(b.t.Context()); err != nil {
+		b.t.Error(err)
+	}
+	return b.stderr.String()
+}
+
+// TestReloadTakesOverLevelsAndLimitsOfLogs, and nothing else of the section; a format that cannot be used refuses it.
+func TestReloadTakesOverLevelsAndLimitsOfLogs(t *testing.T) {
+	b := newBench(t, nil).start().open()
+	b.fresh = func() (*configs.Loaded, error) {
+		return b.other(func(c *configs.Config) {
+			c.Log.Level, c.Log.AppRate, c.Log.AppBurst, c.Log.AppLine, c.Log.Format = "error", 7, 8, 300, "json"
+		}), nil
+	}
+	b.engine.reloadErr <- nil
+	result, err := b.client().Reload(t.Context())
+	if err != nil || result.Failure != nil || strings.Join(result.NeedsRestart, " ") != "log.format" {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	if got := (<-b.engine.reloads).Config.Log; got.AppRate != 7 || got.AppBurst != 8 || got.AppLine != 300 || got.Format != "text" {
+		t.Errorf("the engine got %+v", got)
+	}
+	b.server.log.Warn("quiet now")
+	if strings.Contains(b.messages(), "quiet now") {
+		t.Error("the level stays as it was")
+	}
+	b.fresh = func() (*configs.Loaded, error) {
+		return b.other(func(c *configs.Config) { c.Log.Access = "%(stauts)" }), nil
+	}
+	result, err = b.client().Reload(t.Context())
+	if err != nil || result.Failure == nil || result.Failure.Fault != control.FaultConfig || !strings.Contains(result.Failure.Reason, "did you mean %(status)") {
+		t.Errorf("%+v, %v", result, err)
+	}
+	b.stop()
+}
+
+// TestLogsThatCannotBeOpened are the configuration's fault, and are said to be before anything runs.
+func TestLogsThatCannotBeOpened(t *testing.T) {
+	for key, change := range map[string]func(*configs.Log){
+		"log.file":        func(l *configs.Log) { l.File = "/nowhere/penknife.log" },
+		"log.access_file": func(l *configs.Log) { l.AccessFile = "/nowhere/access.log" },
+		"log.access":      func(l *configs.Log) { l.Access = "%(nothing)" },
+	} {
+		cfg := configs.Default()
+		cfg.App.WSGI, cfg.Log.Access = "test:app", "json"
+		change(&cfg.Log)
+		_, err := newServer(Options{Loaded: &configs.Loaded{Config: cfg, Sources: configs.Sources{}}, Stdout: &safeBuffer{}, Stderr: &safeBuffer{}}, parts{})
+		var problems *configs.Problems
+		if !errors.As(err, &problems) || problems.List[0].Key != key {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
+
 func TestReloadTakesOverAppAndWorkersOnly(t *testing.T) {
 	b := newBench(t, nil).start().open()
 	b.fresh = func() (*configs.Loaded, error) {
@@ -60,7 +117,7 @@ func TestReloadTakesOverAppAndWorkersOnly(t *testing.T) {
 	if b.server.grace() != time.Hour {
 		t.Errorf("grace period %v", b.server.grace())
 	}
-	if log := b.stderr.String(); !strings.Contains(log, `keys="http, limits.body, workers.cpu_scheduling"`) {
+	if log := b.messages(); !strings.Contains(log, `keys="http, limits.body, workers.cpu_scheduling"`) {
 		t.Errorf("log:\n%s", log)
 	}
 	b.stop()
@@ -233,7 +290,7 @@ func TestControlSocketThatCannotBe(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.start().open()
-	if log := b.stderr.String(); !strings.Contains(log, "no control socket") {
+	if log := b.messages(); !strings.Contains(log, "no control socket") {
 		t.Errorf("log:\n%s", log)
 	}
 	b.stop()

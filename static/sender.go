@@ -101,7 +101,8 @@ func (s *Sender) replace(r *gateway.Request, resp *gateway.Response, err error) 
 		return nil, err
 	}
 	if resp.Status == http.StatusNotFound {
-		s.log.Warn("the application names a file that is not there", "request", r.ID, "root", m.root, "name", string(rel))
+		s.log.Warn("the application names a file that is not there", "request", r.ID,
+			"request_id", string(r.RequestID), "root", m.root, "name", string(rel))
 		return resp, nil
 	}
 	return named.dress(resp), nil

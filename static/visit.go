@@ -176,7 +176,7 @@ func (v *visit) conditional(f *file) *gateway.Response {
 func (v *visit) trouble(err error) (*gateway.Response, error) {
 	switch {
 	case isForbidden(err):
-		v.m.log.Warn("static file may not be read", "request", v.r.ID, "path", v.path, "error", err)
+		v.m.log.Warn("static file may not be read", "request", v.r.ID, "request_id", string(v.r.RequestID), "path", v.path, "error", err)
 	case !isAbsent(err) && !errors.Is(err, errAbsent) && !errors.Is(err, errNotRegular):
 		v.m.count(Failed)
 		return nil, &gateway.Error{Kind: gateway.KindInternal, Reason: "a static file cannot be read", Err: err}

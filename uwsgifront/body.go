@@ -87,6 +87,6 @@ func (b *body) fail(err error) error {
 		return &gateway.Error{Kind: gateway.KindClientGone, Reason: "the client left while it sent its request", Err: err}
 	}
 	b.c.srv.counter.ProtocolError(r.reason)
-	b.c.srv.log.Debug("request body failed", "request", b.c.req.ID, "reason", r.reason)
+	b.c.srv.log.Debug("request body failed", "request", b.c.req.ID, "request_id", string(b.c.req.RequestID), "reason", r.reason)
 	return r.err
 }

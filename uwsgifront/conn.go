@@ -90,7 +90,7 @@ func (c *conn) goOn(f func()) {
 func (c *conn) call() (resp *gateway.Response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.srv.log.Error("panic in a handler", "request", c.req.ID, "panic", p, "stack", string(debug.Stack()))
+			c.srv.log.Error("panic in a handler", "request", c.req.ID, "request_id", string(c.req.RequestID), "panic", p, "stack", string(debug.Stack()))
 			c.retired = true
 			resp, err = nil, gateway.Errorf(gateway.KindInternal, "panic in a handler")
 		}
