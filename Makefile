@@ -5,6 +5,7 @@ PYTHON    ?= python3
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS   := -s -w -X main.version=$(VERSION)
 FUZZTIME  ?= 10s
+SOAKTIME  ?= 60s
 BENCHTIME ?= 1s
 # For bench/compare, such as --quick.
 BENCHARGS ?=
@@ -13,7 +14,7 @@ VENV      := .venv-test
 UNITS      = $(shell $(GO) list ./... | grep -v '/internal/e2e$$')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build check race fuzz bench microbench lint gen dist clean accel deps venv
+.PHONY: help run test build check race fuzz soak bench microbench lint gen dist clean accel deps venv
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -51,6 +52,9 @@ fuzz: accel ## run every fuzz target for FUZZTIME each
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
 		done; \
 	done
+
+soak: deps build ## reloads, upgrades and recycling under full load for SOAKTIME
+	$(GO) test ./internal/e2e -run '^TestSoak$$' -v -timeout 30m -args -soak $(SOAKTIME)
 
 bench: build ## measure penknife beside its peers (bench/README.md)
 	bench/compare $(BENCHARGS)
