@@ -14,7 +14,7 @@ VENV      := .venv-test
 UNITS      = $(shell $(GO) list ./... | grep -v '/internal/e2e$$')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build check race fuzz soak bench microbench lint gen dist clean accel deps venv
+.PHONY: conformance help run test build check race fuzz soak bench microbench lint gen dist clean accel deps venv
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -44,6 +44,9 @@ check: build lint ## what is fast: build, lint, the tests without the end-to-end
 
 race: accel ## the tests without the end-to-end ones, under the race detector
 	$(GO) test -race -shuffle=on $(UNITS)
+
+conformance: build ## run the HTTP cache tests of npm's http-cache-tests against the response cache
+	internal/e2e/conformance/run.sh
 
 fuzz: accel ## run every fuzz target for FUZZTIME each
 	@set -eu; for package in $$($(GO) list ./...); do \

@@ -6,7 +6,7 @@ import (
 )
 
 // purgedSlots is how many URLs can be told apart; two with one slot count as one, which costs a store at most.
-const purgedSlots = 1 << 10
+const purgedSlots = 1 << 14
 
 // purged remembers when something was purged, so that an answer that the application began before is not stored after.
 // Time is counted in purges. A purge first marks and then removes; a fetch first stores and then looks.

@@ -1,0 +1,24 @@
+#!/bin/sh
+# Runs the HTTP cache tests (npm package http-cache-tests) against penknife's response cache, with origin.py as the
+# application behind it: run.sh [RESULTS [TEST-ID]]. Needs node and npm; the package goes into a directory of its own.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+results=${1:-/dev/stdout}
+home=${CONFORMANCE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/penknife-conformance}
+port=${PORT:-18312}
+[ -d "$home/node_modules/http-cache-tests" ] ||
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$home" http-cache-tests@0.4.5
+log=$(mktemp)
+unset PORT
+"$here/../../../bin/penknife" serve origin:application --chdir "$here" --http "127.0.0.1:$port" --control off \
+	--cache 64MiB --processes 1 --threads 8 >"$log" 2>&1 &
+server=$!
+trap 'kill $server; wait $server || true; rm -f "$log"' EXIT
+tries=0
+until [ "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/none")" = 404 ]; do
+	tries=$((tries + 1))
+	[ $tries -lt 100 ] || { cat "$log"; exit 1; }
+	sleep 0.1
+done
+node --no-warnings "$here/run.mjs" "$home/node_modules/http-cache-tests" "http://127.0.0.1:$port" ${2:-} >"$results"
+[ "$results" = /dev/stdout ] || cut -f1,2 "$results" | sort | uniq -c
