@@ -13,16 +13,16 @@ type cacheView struct {
 }
 
 // cacheOf gives nil when there is no cache.
-func cacheOf(c *control.Cache) *cacheView {
+func cacheOf(c *control.CacheStats) *cacheView {
 	if c == nil {
 		return nil
 	}
-	part := float64(c.Bytes) / float64(max(c.Capacity, 1))
+	part := float64(c.Bytes) / float64(max(c.Limit, 1))
 	v := &cacheView{
 		Summary: "no request yet", Full: fmt.Sprintf("%.1f", 100*min(part, 1)),
-		FullLabel: size(c.Bytes) + " of " + size(c.Capacity) + " in use",
+		FullLabel: size(c.Bytes) + " of " + size(c.Limit) + " in use",
 		Facts: []fact{
-			{"entries", grouped(uint64(max(c.Entries, 0)))}, {"in use", size(c.Bytes) + " of " + size(c.Capacity)},
+			{"entries", grouped(uint64(max(c.Entries, 0)))}, {"in use", size(c.Bytes) + " of " + size(c.Limit)},
 			{"hits", grouped(c.Hits)}, {"misses", grouped(c.Misses)},
 		},
 	}
@@ -30,7 +30,7 @@ func cacheOf(c *control.Cache) *cacheView {
 		v.Summary = percent(float64(c.Hits)/float64(asked)) + " hits"
 	}
 	for _, key := range c.Top {
-		v.Top = append(v.Top, fact{key.Key, grouped(key.Hits)})
+		v.Top = append(v.Top, fact{key.URL, grouped(key.Hits)})
 	}
 	return v
 }

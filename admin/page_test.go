@@ -48,7 +48,7 @@ func fullReport() control.Report {
 			{At: now, Failure: &control.Failure{Fault: control.FaultApp, Reason: hostile + "\nsecond", Traceback: hostile}},
 		},
 		Settings: []control.Setting{{Key: "app.wsgi", Value: hostile, Source: "p.yaml:1"}, {Key: "a.b", Value: "c", Source: "default", Default: true}},
-		Cache:    &control.Cache{Entries: 3, Bytes: 512, Capacity: 1024, Hits: 3, Misses: 1, Top: []control.CacheKey{{Key: hostile, Hits: 3}}},
+		Cache:    &control.CacheStats{Entries: 3, Bytes: 512, Limit: 1024, Hits: 3, Misses: 1, Top: []control.CacheTop{{URL: hostile, Hits: 3}}},
 	}
 	for i := range 20 {
 		r.History = append(r.History, control.Sample{

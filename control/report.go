@@ -6,20 +6,20 @@ import "time"
 // added to it, and never change their meaning.
 type Report struct {
 	Status
-	At        time.Time  `json:"at"` // when this was read
-	Ready     bool       `json:"ready"`
-	NotReady  string     `json:"not_ready,omitempty"` // why /readyz says 503
-	GoVersion string     `json:"go"`
-	CPUs      int        `json:"machine_cpus"`
-	Traffic   Traffic    `json:"traffic"`
-	Memory    Memory     `json:"memory"`
-	History   []Sample   `json:"history"`         // one for each second in which there was something, oldest first
-	Running   []Running  `json:"running"`         // what workers are doing, longest first, bounded
-	Errors    []Incident `json:"errors"`          // the latest ones, latest first, bounded
-	ErrorsAll uint64     `json:"errors_total"`    // since the start, those that are forgotten included
-	Past      []Reloaded `json:"reload_history"`  // latest first, bounded
-	Settings  []Setting  `json:"config_in_force"` // every key, passwords blotted out
-	Cache     *Cache     `json:"cache,omitempty"` // nil: there is none
+	At        time.Time   `json:"at"` // when this was read
+	Ready     bool        `json:"ready"`
+	NotReady  string      `json:"not_ready,omitempty"` // why /readyz says 503
+	GoVersion string      `json:"go"`
+	CPUs      int         `json:"machine_cpus"`
+	Traffic   Traffic     `json:"traffic"`
+	Memory    Memory      `json:"memory"`
+	History   []Sample    `json:"history"`         // one for each second in which there was something, oldest first
+	Running   []Running   `json:"running"`         // what workers are doing, longest first, bounded
+	Errors    []Incident  `json:"errors"`          // the latest ones, latest first, bounded
+	ErrorsAll uint64      `json:"errors_total"`    // since the start, those that are forgotten included
+	Past      []Reloaded  `json:"reload_history"`  // latest first, bounded
+	Settings  []Setting   `json:"config_in_force"` // every key, passwords blotted out
+	Cache     *CacheStats `json:"cache,omitempty"` // nil: there is none
 }
 
 // Traffic counts requests since the start.
@@ -90,20 +90,4 @@ type Setting struct {
 	Value   string `json:"value"`
 	Source  string `json:"source"` // "default", "penknife.yaml:3", "$PENKNIFE_HTTP", "--http"
 	Default bool   `json:"default"`
-}
-
-// Cache is how the response cache does.
-type Cache struct {
-	Entries  int64      `json:"entries"`
-	Bytes    int64      `json:"bytes"`
-	Capacity int64      `json:"capacity_bytes"`
-	Hits     uint64     `json:"hits"`
-	Misses   uint64     `json:"misses"`
-	Top      []CacheKey `json:"top,omitempty"`
-}
-
-// CacheKey is a key that is asked for often.
-type CacheKey struct {
-	Key  string `json:"key"`
-	Hits uint64 `json:"hits"`
 }

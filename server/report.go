@@ -23,7 +23,7 @@ func (s *Server) report() control.Report {
 	r := control.Report{
 		Status: s.statusOf(snapshot, now), At: now, GoVersion: runtime.Version(), CPUs: runtime.NumCPU(), Traffic: s.traffic(),
 		Memory: memoryOf(snapshot, usage), History: s.history.past(), Running: s.running(), Errors: s.errors(),
-		ErrorsAll: s.incidents.Total(), Past: s.reloads.latest(),
+		ErrorsAll: s.incidents.Total(), Past: s.reloads.latest(), Cache: s.cacheReport(now),
 	}
 	err := s.ready()
 	if r.Ready = err == nil; !r.Ready {
@@ -36,6 +36,31 @@ func (s *Server) report() control.Report {
 		})
 	}
 	return r
+}
+
+// The entries of the response cache that are asked for most: finding them takes a look at each entry.
+const (
+	hottestShown = 10
+	hottestAge   = 5 * time.Second
+)
+
+// cacheReading is what the response cache held.
+type cacheReading struct {
+	at    time.Time
+	stats control.CacheStats
+}
+
+// cacheReport describes the response cache, as it was hottestAge ago at most; nil: there is none.
+func (s *Server) cacheReport(now time.Time) *control.CacheStats {
+	if s.cache == nil {
+		return nil
+	}
+	last := s.cacheSeen.Load()
+	if last == nil || now.Sub(last.at) >= hottestAge {
+		last = &cacheReading{now, cacheControl{s.cache}.CacheStats(hottestShown)}
+		s.cacheSeen.Store(last)
+	}
+	return &last.stats
 }
 
 func (s *Server) traffic() control.Traffic {

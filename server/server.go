@@ -83,19 +83,20 @@ type Server struct {
 	signals   <-chan os.Signal
 	parts     parts
 
-	metrics  *metrics.Set
-	engine   Engine
-	calls    *appcalls.Service
-	cache    *cache.Handler // nil: none
-	storage  *storage
-	gate     *gate
-	handler  gateway.Handler
-	observer *observer
-	tracer   *tracing.Tracer // nil when nothing is traced
-	admin    *admin.Server
-	stats    *uwsgistats.Server // nil: none
-	fronts   *fronts
-	open     *listeners // nil before the sockets stage
+	metrics   *metrics.Set
+	engine    Engine
+	calls     *appcalls.Service
+	cache     *cache.Handler // nil: none
+	storage   *storage
+	gate      *gate
+	handler   gateway.Handler
+	observer  *observer
+	tracer    *tracing.Tracer // nil when nothing is traced
+	admin     *admin.Server
+	stats     *uwsgistats.Server // nil: none
+	fronts    *fronts
+	open      *listeners                   // nil before the sockets stage
+	cacheSeen atomic.Pointer[cacheReading] // for reports
 
 	usage       *usageReader
 	loads       loads

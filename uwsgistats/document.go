@@ -133,7 +133,7 @@ func newDocument(r *control.Report, t *Tally, backlogs []Backlog) document {
 		d.Crons = append(d.Crons, newCron(j))
 	}
 	if c := r.Cache; c != nil {
-		d.Caches = append(d.Caches, cache{Name: "http", Items: c.Entries, Hits: c.Hits, Miss: c.Misses, Bytes: c.Bytes, Max: c.Capacity})
+		d.Caches = append(d.Caches, cache{Name: "http", Items: int64(c.Entries), Hits: c.Hits, Miss: c.Misses, Bytes: c.Bytes, Max: c.Limit})
 	}
 	for _, l := range r.Listeners {
 		d.Sockets = append(d.Sockets, newSocket(l, backlogs))

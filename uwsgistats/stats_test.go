@@ -39,7 +39,7 @@ func report() control.Report {
 			{Generation: 3, Worker: 0, Thread: 1, Method: "GET", Path: "/a?token=secret", Client: "10.0.0.1", Age: 3},
 			{Generation: 2, Worker: 0, Thread: 0, Method: "GET", Path: "/of-another-generation"},
 		},
-		Cache: &control.Cache{Entries: 4, Hits: 5, Misses: 6},
+		Cache: &control.CacheStats{Entries: 4, Hits: 5, Misses: 6},
 	}
 }
 
