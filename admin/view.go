@@ -83,6 +83,9 @@ func newView(r *control.Report) *view {
 		{"Up", span(r.Uptime)}, {"Generation", strconv.FormatUint(r.Current.Number, 10)},
 		{"Connections", grouped(uint64(max(r.Connections, 0)))}, {"PID", strconv.Itoa(r.PID)},
 	}
+	if s := r.Current.Scaling; s.Mode == "busyness" || s.Mode == "queue" || s.Mode == "hand" {
+		v.Facts = append(v.Facts, fact{"Workers wanted", fmt.Sprintf("%d of %d to %d, by %s", s.Wanted, s.Min, s.Max, s.Mode)})
+	}
 	if r.Current.Python != "" {
 		v.Facts = append(v.Facts, fact{"Python", r.Current.Python})
 	}

@@ -28,7 +28,7 @@ type Engine interface {
 	// InFlight counts requests that wait or run. It does not block.
 	InFlight() int
 	// Scale changes the number of workers and gives what holds from now on; AwaitScaled blocks until they are there. An
-	// error that wraps workers.ErrScale says why nothing was changed. Scaling does not block.
+	// error that wraps workers.ErrScale or ErrNotNow says why nothing was changed. Scaling does not block.
 	Scale(ctx context.Context, order workers.ScaleOrder) (workers.Scaling, error)
 	AwaitScaled(ctx context.Context) error
 	Scaling() workers.Scaling

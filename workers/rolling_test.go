@@ -17,7 +17,7 @@ func TestRoll_WorkersAreGivenUpAndComeBack(t *testing.T) {
 		if !slices.Equal(f.told, []int{1}) || len(f.workers) != 1 || f.view.Load().snapshot.Scaling.Wanted != 2 {
 			t.Fatalf("told to leave: %v, %d workers", f.told, len(f.workers))
 		}
-		if _, err := f.order(ScaleOrder{To: 4}); !errors.Is(err, ErrScale) {
+		if _, err := f.order(ScaleOrder{To: 4}); !errors.Is(err, ErrNotNow) {
 			t.Errorf("scaled in the middle of it: %v", err)
 		}
 		f.die(1, crashed)

@@ -78,6 +78,9 @@ func (b bounds) clamp(n int) int { return min(max(n, b.least), b.most) }
 // ErrScale is the cause when a number of workers cannot be had.
 var ErrScale = errors.New("not as many workers")
 
+// ErrNotNow is the cause when the number of workers cannot be changed at the moment.
+var ErrNotNow = errors.New("the number of workers cannot be changed now")
+
 // check gives an error that wraps ErrScale for a number that is not permitted.
 func (b bounds) check(n int) error {
 	if b.clamp(n) == n {
@@ -118,9 +121,9 @@ func (s *supervisor) onScale(e scale, now time.Time) {
 func (s *supervisor) obey(order ScaleOrder, now time.Time) error {
 	switch {
 	case s.phase != phaseRunning:
-		return fmt.Errorf("%w: the workers are starting or stopping", ErrScale)
+		return fmt.Errorf("%w: the workers are starting or stopping", ErrNotNow)
 	case s.rolling:
-		return fmt.Errorf("%w: a rolling reload is under way", ErrScale)
+		return fmt.Errorf("%w: a rolling reload is under way", ErrNotNow)
 	case order.Auto:
 		s.mode = s.auto.mode
 		if s.mode == ScaleFixed {
@@ -208,7 +211,7 @@ func (g *generation) scale(ctx context.Context, order ScaleOrder) (Scaling, erro
 	case a := <-answer:
 		return a.scaling, a.err
 	case <-g.supervisor.done:
-		return Scaling{}, fmt.Errorf("%w: the workers are stopping", ErrScale)
+		return Scaling{}, fmt.Errorf("%w: the workers are stopping", ErrNotNow)
 	case <-ctx.Done():
 		return Scaling{}, ctx.Err()
 	}

@@ -113,14 +113,14 @@ func TestScale_Refusals(t *testing.T) {
 
 func TestScale_NotWhileStartingOrStopping(t *testing.T) {
 	inBubble(t, func(f *fakeWorld) { f.behave = func(w *fakeWorker) { w.spawned() } }, func(t *testing.T, f *fakeWorld) {
-		if _, err := f.order(ScaleOrder{To: 3}); !errors.Is(err, ErrScale) {
+		if _, err := f.order(ScaleOrder{To: 3}); !errors.Is(err, ErrNotNow) {
 			t.Errorf("while starting: %v", err)
 		}
 	})
 	inBubble(t, nil, func(t *testing.T, f *fakeWorld) {
 		f.obeys = false
 		f.mail.put(stop{time.Now().Add(time.Minute)})
-		if _, err := f.order(ScaleOrder{To: 3}); !errors.Is(err, ErrScale) {
+		if _, err := f.order(ScaleOrder{To: 3}); !errors.Is(err, ErrNotNow) {
 			t.Errorf("while stopping: %v", err)
 		}
 	})
@@ -158,6 +158,7 @@ func automatic(algorithm string, least, most int) func(*fakeWorld) {
 
 // burst lets everybody be busy and requests wait, with the queue's clock running.
 func (f *fakeWorld) burst(ticks int) {
+	synctest.Wait()
 	for range ticks {
 		for index := range f.indexes {
 			f.busy[index] = 0
@@ -170,8 +171,8 @@ func (f *fakeWorld) burst(ticks int) {
 		f.waiting = 50
 		f.look()
 		<-time.After(100 * time.Millisecond)
+		synctest.Wait()
 	}
-	synctest.Wait()
 }
 
 func TestAutoscale_BurstAndCalm(t *testing.T) {
@@ -265,8 +266,8 @@ func TestAutoscale_WhoLeavesDoesNotCount(t *testing.T) {
 		for range 50 {
 			f.look()
 			<-time.After(100 * time.Millisecond)
+			synctest.Wait()
 		}
-		synctest.Wait()
 		if f.wanted != 1 || len(f.living(Draining)) != 3 {
 			t.Errorf("%d wanted, %d leave", f.wanted, len(f.living(Draining)))
 		}

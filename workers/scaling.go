@@ -10,12 +10,12 @@ import (
 
 // Scale changes how many workers there are, and gives what holds from now on. A number stays until another is asked for,
 // until ScaleOrder.Auto, or until a reload brings another workers.processes. It does not block for processes: AwaitScaled
-// does. Workers that are too many finish what they hold. An error that wraps ErrScale says why nothing was changed.
+// does. Workers that are too many finish what they hold. An error that wraps ErrScale or ErrNotNow says why nothing was changed.
 func (m *Manager) Scale(ctx context.Context, order ScaleOrder) (Scaling, error) {
 	for {
 		g := m.current.Load()
 		if g == nil {
-			return Scaling{}, fmt.Errorf("%w: the workers are starting or stopping", ErrScale)
+			return Scaling{}, fmt.Errorf("%w: the workers are starting or stopping", ErrNotNow)
 		}
 		scaling, err := g.scale(ctx, order)
 		if err == nil {
@@ -56,7 +56,7 @@ func (m *Manager) AwaitScaled(ctx context.Context) error {
 	for {
 		g := m.current.Load()
 		if g == nil {
-			return fmt.Errorf("%w: the workers are starting or stopping", ErrScale)
+			return fmt.Errorf("%w: the workers are starting or stopping", ErrNotNow)
 		}
 		var last *view
 		err := g.await(ctx, func(v *view) bool {

@@ -146,7 +146,7 @@ func TestRollingReloadRefusesToScale(t *testing.T) {
 		}
 		return nil
 	})
-	if code, output := v.command(t, "scale", "4"); code != 2 || !strings.Contains(output, "a rolling reload is under way") {
+	if code, output := v.command(t, "scale", "4"); code != 1 || !strings.Contains(output, "a rolling reload is under way") {
 		t.Errorf("penknife scale: %d, %s", code, output)
 	}
 	for _, exchange := range streams {

@@ -119,10 +119,9 @@ func TestReloadAndTheNumber(t *testing.T) {
 func TestAutoscaling(t *testing.T) {
 	for _, algorithm := range []string{"busyness", "queue"} {
 		t.Run(algorithm, func(t *testing.T) {
-			s := serve(t, "leaky:application", testkit.Options{
-				Config: "workers: {scaling: {algorithm: " + algorithm + ", down_after: 300ms}}\n",
-				Flags:  []string{"--processes", "1-6"},
-			})
+			config := "workers: {scaling: {algorithm: " + algorithm + ", down_after: 300ms}}\n"
+			watched := serveWatched(t, "leaky:application", config, testkit.Options{Flags: []string{"--processes", "1-6"}})
+			s := watched.Server
 			awaitWorkers(t, s, 1)
 			client := control.NewClient(s.Uwsgi + ".control")
 			l := &load{stop: make(chan struct{})}
@@ -158,6 +157,15 @@ func TestAutoscaling(t *testing.T) {
 			close(l.stop)
 			l.clients.Wait()
 			awaitWorkers(t, s, 1)
+			scraped := watched.scrape(t)
+			for _, want := range []string{
+				"\npenknife_workers_wanted 1\n", "\npenknife_workers_max 6\n", `penknife_scaling_total{direction="up",reason="`,
+				`penknife_scaling_total{direction="down",reason="calm"} 5`,
+			} {
+				if !strings.Contains(scraped, want) {
+					t.Errorf("no %q on /metrics", want)
+				}
+			}
 		})
 	}
 }
