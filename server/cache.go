@@ -22,7 +22,9 @@ func (s *Server) newResponseCache(cfg configs.Cache, next gateway.Handler) (*cac
 		return nil, err
 	}
 	counters.Rules(rulePaths(cfg))
-	handler := cache.New(cfg, cache.Deps{Next: next, Store: kept, Counter: counters, Log: s.log})
+	handler := cache.New(cfg, cache.Deps{
+		Next: next, Store: kept, Blocks: s.storage.remote != nil, Counter: counters, Log: s.log,
+	})
 	counters.Watch(func() metrics.CacheNow { return cacheNow(handler) })
 	return handler, nil
 }

@@ -44,6 +44,71 @@ func TestCacheOfTwoOnOneRedis(t *testing.T) {
 	}
 }
 
+// TestResponsesOfTwoOnOneRedis: an answer that one penknife stored is the other one's too, over every way in, and what one
+// purges is gone for both, by URL, tag and prefix.
+func TestResponsesOfTwoOnOneRedis(t *testing.T) {
+	redis := testkit.StartRedis(t)
+	options := testkit.Options{Processes: 2, Config: fmt.Sprintf("cache: {enabled: true, redis: '%s'}\n", redis.URL())}
+	a, b := serve(t, "cacheable:application", options), serve(t, "cacheable:application", options)
+	get := func(c testkit.Client, path string) string {
+		t.Helper()
+		answer := c.Do(t, testkit.Call{Target: path, Headers: []string{"Host: example.com"}})
+		if answer.Status != 200 {
+			t.Fatalf("%s: %d", path, answer.Status)
+		}
+		return string(answer.Body)
+	}
+	paths := []string{"/a/1", "/a/2", "/b"}
+	fill := func() (bodies []string) {
+		t.Helper()
+		for _, path := range paths {
+			body := get(testkit.HTTPClient(a.HTTP), path)
+			for _, c := range append(a.Fronts(), b.Fronts()...) {
+				if got := get(c, path); got != body {
+					t.Errorf("%s has %q, the first one %q", c.Name, got, body)
+				}
+			}
+			bodies = append(bodies, body)
+		}
+		return bodies
+	}
+	purge := func(arguments ...string) {
+		t.Helper()
+		code, output := testkit.Run(t, 30*time.Second, append([]string{"cache", "purge", "--uwsgi", "unix:" + b.Uwsgi}, arguments...)...)
+		if code != 0 {
+			t.Fatalf("purge %v: %d\n%s", arguments, code, output)
+		}
+	}
+	for _, test := range []struct {
+		arguments []string
+		gone      []bool
+	}{
+		{[]string{"--url", "http://example.com/a/1"}, []bool{true, false, false}},
+		{[]string{"--prefix", "http://example.com/a/"}, []bool{true, true, false}},
+		{[]string{"--tag", "page-b"}, []bool{false, false, true}},
+		{[]string{"--all"}, []bool{true, true, true}},
+	} {
+		before := fill()
+		purge(test.arguments...)
+		for i, path := range paths {
+			testkit.Eventually(t, 2*time.Second, func() error {
+				if now := get(testkit.HTTPClient(a.HTTP), path); (now != before[i]) != test.gone[i] {
+					return fmt.Errorf("after purge %v, %s is %q; it was %q", test.arguments, path, now, before[i])
+				}
+				return nil
+			})
+		}
+	}
+	redis.Kill(t)
+	for _, c := range append(a.Fronts(), b.Fronts()...) {
+		for _, path := range append(paths, "/none", "/new") {
+			if body := get(c, path); !strings.HasPrefix(body, path+" ") {
+				t.Errorf("%s without redis: %s gives %q", c.Name, path, body)
+			}
+		}
+	}
+}
+
 // TestRedisGoesAndComes kills Redis and starts it again while clients ask: no request fails and none takes long.
 func TestRedisGoesAndComes(t *testing.T) {
 	redis := testkit.StartRedis(t)
