@@ -142,12 +142,15 @@ func (s *supervisor) checkOverdue(w *worker, now time.Time) {
 			continue
 		}
 		if !r.hopeless && !now.Before(r.giveUp) {
-			s.lose(w, r, now)
+			s.lose(w, r)
 		}
 		s.ask(w, r)
 	}
 	w.overdue = left
 	w.overdueCheck = now.Add(overdueCheck)
+	if w.state == Ready && w.hopeless() > 0 {
+		s.drain(w, RetireOverdue, now.Add(overdueGrace))
+	}
 	if w.state == Draining && w.hopeless() > 0 && s.lanes.Busy(w.index) <= w.hopeless() {
 		s.kill(w, w.reason, now) // nothing is left that could end well
 		return
@@ -168,15 +171,12 @@ func (s *supervisor) cameBack(w *worker, r *overdueRequest, now time.Time) {
 		"request_id", r.Name, "outcome", outcome.String(), "after", now.Sub(r.since))
 }
 
-// lose gives a worker up for a request.
-func (s *supervisor) lose(w *worker, r *overdueRequest, now time.Time) {
+// lose says that a worker is given up for a request.
+func (s *supervisor) lose(w *worker, r *overdueRequest) {
 	r.hopeless = true
 	if r.asked {
 		s.log.Error("request timeout: the application did not give way to the exception", "worker", w.index,
 			"pid", w.pid, "request", r.RequestID, "request_id", r.Name, "grace", s.interrupt)
-	}
-	if w.state == Ready {
-		s.drain(w, RetireOverdue, now.Add(overdueGrace))
 	}
 }
 

@@ -165,7 +165,7 @@ func TestInterrupt_HitsNoOtherRequest(t *testing.T) {
 			r := &raceForTheEnd{h: h}
 			r.run(t, 1000, threads)
 			t.Logf("%d interrupted, %d too late, %d left alone", r.hit.Load(), r.late.Load(), r.alone.Load())
-			if r.hit.Load() < 10 || r.late.Load() < 10 || r.alone.Load() < 50 {
+			if r.hit.Load() == 0 || r.late.Load() == 0 || r.alone.Load() == 0 {
 				t.Error("the race did not take place")
 			}
 			h.expectUnharmed(t) // in close()

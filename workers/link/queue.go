@@ -59,6 +59,9 @@ func New(o Options) (*Queue, error) {
 		accounts: make([]account, o.Workers), entry: newEntry(),
 		scanKick: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
+	for i := range q.accounts {
+		q.accounts[i].open(q.clock.now())
+	}
 	for i := g.slots - 1; i >= 0; i-- {
 		s := &q.slots[i]
 		s.shared, s.q, s.index, s.step = newShared(mem, i), q, i, stepIdle

@@ -208,3 +208,51 @@ func TestClock_IsTheWorkers(t *testing.T) {
 		t.Errorf("%d is not between %d and %d", stamp, before, after)
 	}
 }
+
+// FuzzSharedWords writes what it likes into the words of a slot and a lane that a worker owns: whoever looks gets
+// something possible, and nothing panics.
+func FuzzSharedWords(f *testing.F) {
+	f.Add(uint64(0), uint64(0), uint64(0), uint64(0), uint64(0))
+	f.Add(uint64(0x102), uint64(math.MaxUint64), uint64(1), uint64(math.MaxInt64), uint64(1<<63))
+	f.Add(uint64(0xffffff02), uint64(5), uint64(4), uint64(3), uint64(2))
+	f.Fuzz(func(t *testing.T, state, claimed, done, busy, since uint64) {
+		o := testOptions()
+		o.Slots, o.MaxVars, o.Hostile = 1, 4096, func(int, string) {}
+		q, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		began, req := time.Now(), newRequestOf("/x")
+		s, err := q.submit(req, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.state.Store(uint64(s.position)<<32 | state&math.MaxUint32)
+		s.claimedAt.Store(claimed)
+		s.doneAt.Store(done)
+		q.mem.u64(q.mem.lane(0) + lBusy).Store(busy)
+		q.mem.u64(q.mem.lane(0) + lSince).Store(since)
+		q.scanOnce(time.Now())
+		all := q.Running()
+		if len(all) != 1 || all[0].Age < 0 || all[0].App < 0 || all[0].App > all[0].Age || all[0].Age > time.Since(began) {
+			t.Errorf("%+v", all)
+		}
+		if b := q.BusyTime(0); b < 0 || b > time.Since(began)+time.Second {
+			t.Errorf("busy for %s", b)
+		}
+		_, lane, _ := splitState(s.state.Load())
+		q.Interrupt(Claim{Lane: max(0, lane) % (o.Workers * o.Threads), Position: s.position})
+		s.mu.Lock()
+		s.note()
+		s.mu.Unlock()
+		if tr := req.Trace; tr.Queue < 0 || tr.App < 0 || tr.Queue+tr.App > time.Since(began) || tr.Worker < 0 || tr.Worker > o.Workers {
+			t.Errorf("%+v", tr)
+		}
+		s.end(gateway.Errorf(gateway.KindWorkerDied, "the test is over"))
+		_, _ = s.await()
+		q.Start()
+		if err := q.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
