@@ -31,7 +31,7 @@ var sectionDocs = map[string]string{
 	"cron":        "Commands and functions on a schedule. See [daemons-and-cron.md](daemons-and-cron.md).",
 	"cache":       "The shared cache of responses in front of the application. See [cache.md](cache.md).",
 	"admin":       "The listener for /metrics, /livez and /readyz.",
-	"control":     "The socket for `penknife status`, `reload` and `stop`.",
+	"control":     "The socket for `penknife status`, `reload`, `upgrade`, `stop` and the like.",
 	"process":     "What the operating system is told about penknife's process: user, limits, pidfile.",
 	"log":         "What is written to standard error, and how.",
 	"tracing":     "Spans of requests for OpenTelemetry. See [tracing.md](tracing.md).",

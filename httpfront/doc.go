@@ -20,6 +20,9 @@
 //     visible; Forwarded is passed on and not interpreted.
 //   - An escape in the path that is not %XX is refused, as nginx and Apache do; "//" and ".." stay as they came.
 //
+// The end comes in phases (server.go): Part lets answers end their connections, Release lets another process accept and
+// leaves connections their last request, Shutdown closes who waits.
+//
 // Goroutines: one per connection (admit), which ends with it; Serve runs in its caller's; a short-lived one per
 // connection over the limit (refuseConnection). Shutdown waits for all of them.
 //

@@ -4,9 +4,10 @@
 //
 // Start: sockets are bound first, so that a taken address is reported before the application is imported; then the
 // fronts accept and answer 503 until the workers are ready. Stop: the fronts drain while the workers still serve,
-// then the workers, then what is left.
+// then the workers, then what is left. A server that succeeds another one (succeed.go) starts its workers first and accepts
+// when the other one says so; the one that is succeeded (upgrade.go) leaves sockets and files to it.
 //
 // Goroutines: Run's caller (stages, signals); one for the engine's Start; one per listener that accepts; the access
-// log's writer; the reloader; while stopping, one that waits for a further signal. Run waits for all of them before it returns.
-// Locks: accessLog.mu, limiterState.mu and reloader.mu, all leaves.
+// log's writer; the reloader; an upgrade that runs; the watchdog, if the service manager wants one; while stopping, one that waits for a further signal. Run waits for all of them before it returns.
+// Locks: accessLog.mu, limiterState.mu reloader.mu and upgrader.mu, all leaves.
 package server

@@ -98,9 +98,6 @@ func (s *Server) becomeUser() error {
 		}
 		return nil
 	}
-	if err := s.giveLogs(); err != nil {
-		return err
-	}
 	if err := s.identity.Assume(); err != nil {
 		return err
 	}
@@ -110,24 +107,6 @@ func (s *Server) becomeUser() error {
 	}
 	return errors.Join(os.Setenv("USER", s.identity.Name), os.Setenv("LOGNAME", s.identity.Name),
 		os.Setenv("HOME", s.identity.Home))
-}
-
-// giveLogs gives log files that root has opened to the user who writes them from now on, and who opens them anew after
-// a rotation.
-func (s *Server) giveLogs() error {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	for _, path := range []string{s.loaded.Config.Log.File, s.loaded.Config.Log.AccessFile} {
-		info, err := os.Stat(path)
-		if err != nil || !info.Mode().IsRegular() {
-			continue // none, or a device
-		}
-		if err := os.Chown(path, s.identity.UID, s.identity.GID); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // processProblem makes an error with exit code 2.

@@ -90,7 +90,8 @@ func (p *program) reloadCommand() *cobra.Command {
 					return err
 				}
 				if len(result.NeedsRestart) > 0 {
-					p.complain("penknife reload: these changes wait for a restart: " + strings.Join(result.NeedsRestart, ", "))
+					p.complain("penknife reload: these changes wait for a restart: " + strings.Join(result.NeedsRestart, ", ") +
+						" (penknife upgrade applies them too)")
 				}
 				if result.Failure != nil {
 					return &reloadError{*result.Failure, "penknife reload"}

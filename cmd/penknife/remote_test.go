@@ -87,7 +87,7 @@ func TestReloadExitCodes(t *testing.T) {
 		{control.Reloaded{Generation: 5, Took: 1.26, Scaling: control.Scaling{Wanted: 1, Mode: "hand"}}, 0,
 			"generation 5 serves with 1 worker (by hand), after 1.3 s\n", ""},
 		{control.Reloaded{Generation: 5, NeedsRestart: []string{"http", "log.level"}}, 0, "generation 5 serves with 0 workers, after 0.0 s\n",
-			"penknife reload: these changes wait for a restart: http, log.level\n"},
+			"penknife reload: these changes wait for a restart: http, log.level (penknife upgrade applies them too)\n"},
 		{control.Reloaded{Failure: &control.Failure{Fault: control.FaultConfig, Reason: "a.yaml:3: bad"}}, 2, "",
 			"penknife reload: nothing was changed: a.yaml:3: bad\n"},
 		{control.Reloaded{Failure: &control.Failure{Fault: control.FaultApp, Reason: "no import", Traceback: "Traceback\n  x\n"}}, 3, "",
