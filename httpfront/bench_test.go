@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"penknife/gateway"
+	"penknife/requestids"
 )
 
 // loopConn is a connection in memory whose client sends the same request again and again.
@@ -79,12 +80,14 @@ func serveLoop(t testing.TB, s *Server, request string, n int) {
 
 func BenchmarkGet(b *testing.B) {
 	for name, request := range map[string]string{"small": "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "browser": browserRequest} {
-		b.Run(name, func(b *testing.B) {
-			f := startFront(b, hello(), options{})
-			f.Server.observer = nil
-			b.ReportAllocs()
-			b.ResetTimer()
-			serveLoop(b, f.Server, request, b.N)
-		})
+		for kind, ids := range map[string]*requestids.Source{"": nil, " identified": requestids.New("X-Request-ID", false)} {
+			b.Run(name+kind, func(b *testing.B) {
+				f := startFront(b, hello(), options{ids: ids})
+				f.Server.observer = nil
+				b.ReportAllocs()
+				b.ResetTimer()
+				serveLoop(b, f.Server, request, b.N)
+			})
+		}
 	}
 }

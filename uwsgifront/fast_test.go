@@ -12,6 +12,7 @@ import (
 
 	"penknife/configs"
 	"penknife/gateway"
+	"penknife/requestids"
 	"penknife/uwsgiproto"
 )
 
@@ -139,14 +140,19 @@ func nginxLike() string {
 }
 
 func BenchmarkParse(b *testing.B) {
-	a := pairServer(b, nil)
-	c := newConn(a.srv)
-	c.have = copy(c.buf, nginxLike())
-	b.ReportAllocs()
-	for b.Loop() {
-		if r := c.parse(c.buf[uwsgiproto.HeaderSize:c.have], nil); r != nil {
-			b.Fatal(r)
-		}
+	for name, ids := range map[string]*requestids.Source{"plain": nil, "identified": requestids.New("X-Request-ID", false)} {
+		b.Run(name, func(b *testing.B) {
+			a := pairServer(b, nil)
+			a.srv.ids = ids
+			c := newConn(a.srv)
+			c.have = copy(c.buf, nginxLike())
+			b.ReportAllocs()
+			for b.Loop() {
+				if r := c.parse(c.buf[uwsgiproto.HeaderSize:c.have], nil); r != nil {
+					b.Fatal(r)
+				}
+			}
+		})
 	}
 }
 
