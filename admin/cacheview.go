@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"strings"
 
 	"penknife/control"
 )
@@ -28,6 +29,9 @@ func cacheOf(c *control.CacheStats) *cacheView {
 	}
 	if asked := c.Hits + c.Misses; asked > 0 {
 		v.Summary = percent(float64(c.Hits)/float64(asked)) + " hits"
+	}
+	if r := c.Redis; r != nil {
+		v.Facts = append(v.Facts, fact{"redis", strings.TrimSpace(r.State + " " + r.Reason)})
 	}
 	for _, key := range c.Top {
 		v.Top = append(v.Top, fact{key.URL, grouped(key.Hits)})

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 )
 
 // CacheControl is what the socket does with the response cache. Its methods may do I/O.
@@ -38,6 +39,17 @@ type CacheStats struct {
 	Misses  uint64            `json:"misses"`  // lookups that found nothing in memory
 	Removed map[string]uint64 `json:"removed"` // by reason
 	Top     []CacheTop        `json:"top,omitempty"`
+	Redis   *CacheRedis       `json:"redis,omitempty"` // nil: this process only
+}
+
+// CacheRedis is the Redis behind the cache.
+type CacheRedis struct {
+	State   string    `json:"state"` // up or away
+	Since   time.Time `json:"since"`
+	Address string    `json:"address"`          // without the password
+	Reason  string    `json:"reason,omitempty"` // why it is away
+	Owed    int       `json:"owed"`             // changes that wait for its return
+	Fetched uint64    `json:"fetched"`          // of the hits, those that came from it
 }
 
 // CacheTop is an entry that is used often.

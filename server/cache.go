@@ -112,6 +112,11 @@ func (c cacheControl) CacheStats(top int) control.CacheStats {
 	for _, t := range c.handler.Top(top) {
 		stats.Top = append(stats.Top, control.CacheTop(t))
 	}
+	if r := s.Remote; r != nil {
+		stats.Redis = &control.CacheRedis{
+			State: r.State.String(), Since: r.Since, Address: r.Address, Reason: r.Reason, Owed: r.Owed, Fetched: s.Fetched,
+		}
+	}
 	return stats
 }
 

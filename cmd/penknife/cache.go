@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -108,6 +109,13 @@ func printCacheStats(out io.Writer, s control.CacheStats) error {
 	}
 	if len(removed) > 0 {
 		fmt.Fprintf(&b, "removed: %s\n", strings.Join(removed, ", "))
+	}
+	if r := s.Redis; r != nil {
+		fmt.Fprintf(&b, "redis %s is %s since %s", r.Address, r.State, r.Since.Format(time.DateTime))
+		if r.Reason != "" {
+			fmt.Fprintf(&b, " (%s); %d changes wait for it", r.Reason, r.Owed)
+		}
+		fmt.Fprintf(&b, "; %d lookups were answered from it\n", r.Fetched)
 	}
 	if len(s.Top) > 0 {
 		b.WriteByte('\n')

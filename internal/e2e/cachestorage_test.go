@@ -99,7 +99,19 @@ func TestResponsesOfTwoOnOneRedis(t *testing.T) {
 			})
 		}
 	}
+	stats := func(want string) {
+		t.Helper()
+		testkit.Eventually(t, 5*time.Second, func() error {
+			code, output := testkit.Run(t, 30*time.Second, "cache", "stats", "--uwsgi", "unix:"+b.Uwsgi)
+			if code != 0 || !strings.Contains(output, "redis "+redis.URL()+" is "+want+" since") {
+				return fmt.Errorf("cache stats: %d\n%s", code, output)
+			}
+			return nil
+		})
+	}
+	stats("up")
 	redis.Kill(t)
+	stats("away")
 	for _, c := range append(a.Fronts(), b.Fronts()...) {
 		for _, path := range append(paths, "/none", "/new") {
 			if body := get(c, path); !strings.HasPrefix(body, path+" ") {
