@@ -43,10 +43,10 @@ func (q *Queue) scanWhileBusy() bool {
 		select {
 		case <-q.stopped:
 			return false
-		case now := <-ticker.C:
+		case <-ticker.C:
 			if q.InFlight() > 0 {
 				idle = -1
-				q.scanOnce(now)
+				q.scanOnce(time.Now()) // not the tick's time: on a busy machine that is older than some claims
 			}
 			if q.trim(trimsPerScan) {
 				idle = -1
