@@ -35,6 +35,7 @@ func newHandler() fasthttp.RequestHandler {
 	}
 	bodies := map[string][]byte{
 		"/hello": []byte("Hello, World!\n"),
+		"/1k":    bytes.Repeat(alphabet, 16),
 		"/10k":   bytes.Repeat(alphabet, 160),
 		"/1m":    bytes.Repeat(alphabet, 16384),
 	}
