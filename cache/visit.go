@@ -69,11 +69,13 @@ func (v *visit) fits() (ok bool) {
 	return ok
 }
 
-// serveBlocking is for a store that may do I/O, and a front end that must not wait: what is not at hand is looked up in a
-// goroutine.
+// serveBlocking is for a store that may do I/O, and a front end that must not wait: all but a fresh answer that is at hand
+// is done in a goroutine.
 func (v *visit) serveBlocking() (*gateway.Response, error) {
-	if e := v.find(true); e != nil {
-		return v.decide(e)
+	if e := v.find(true); e != nil && v.mayHave(e) {
+		if age := e.age(v.r.Start); e.usableFor(&v.asked, age, v.set.obey) == usableFresh {
+			return v.hit(e, Hit, age)
+		}
 	}
 	later := v.r.Later
 	// Ended by the answer: the front end waits for Later before it ends.
