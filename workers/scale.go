@@ -115,6 +115,7 @@ type scaleAnswer struct {
 // onScale obeys an order, or says why not.
 func (s *supervisor) onScale(e scale, now time.Time) {
 	err := s.obey(e.order, now)
+	s.publish() // whoever has the answer sees it in the view
 	e.answer <- scaleAnswer{s.scaled(), err}
 }
 
