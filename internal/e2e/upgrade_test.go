@@ -75,6 +75,7 @@ func (v *versioned) upgrade(t testing.TB) {
 func TestUpgradeUnderLoad(t *testing.T) {
 	v := serveUpgradable(t, testkit.Options{Processes: 2, Threads: 4, Config: "workers: {grace_period: 10s}\n"})
 	nginx := testkit.NginxPass(t, v.Uwsgi, "")
+	descriptors := testkit.Descriptors(t, v.PID())
 	l := startLoad(t, v, nginx)
 	var pids []int
 	for n := 2; n <= 5; n++ {
@@ -100,7 +101,7 @@ func TestUpgradeUnderLoad(t *testing.T) {
 		}
 		streams := l.streams.Load()
 		testkit.Eventually(t, callTimeout, func() error {
-			if l.streams.Load() < streams+2 {
+			if l.streams.Load() == streams {
 				return errNotYet
 			}
 			return nil
@@ -110,9 +111,16 @@ func TestUpgradeUnderLoad(t *testing.T) {
 	l.clients.Wait()
 	t.Logf("%d requests, %d of them streams", l.asked.Load(), l.streams.Load())
 	v.CheckNobodyLeft(t, pids)
-	if status := v.awaitQuiet(t); status.Current.InFlight != 0 || status.State != "running" {
+	status := v.awaitQuiet(t)
+	if status.Current.InFlight != 0 || status.State != "running" {
 		t.Errorf("%+v", status)
 	}
+	testkit.Eventually(t, callTimeout, func() error { // nothing is handed on and on
+		if d := testkit.Descriptors(t, status.PID); d > descriptors+2 {
+			return fmt.Errorf("%d descriptors became %d", descriptors, d)
+		}
+		return nil
+	})
 }
 
 // TestUpgradeLosesNoIdleConnection: who has a connection and asks only after the upgrade is answered by the old process,
