@@ -137,19 +137,23 @@ func memoryChart(r *control.Report) chart {
 
 // capacity counts the threads of the workers that are ready, and the busy ones among them.
 func capacity(r *control.Report) (busy, threads int) {
-	for _, w := range r.Current.Workers {
-		if w.State == "ready" {
-			busy += w.Busy
-			threads += max(r.Current.Threads, 1)
+	for _, g := range generations(r) {
+		for _, w := range g.Workers {
+			if w.State == "ready" {
+				busy += w.Busy
+				threads += max(g.Threads, 1)
+			}
 		}
 	}
 	return busy, threads
 }
 
 func readyWorkers(r *control.Report) (n int) {
-	for _, w := range r.Current.Workers {
-		if w.State == "ready" {
-			n++
+	for _, g := range generations(r) {
+		for _, w := range g.Workers {
+			if w.State == "ready" {
+				n++
+			}
 		}
 	}
 	return n

@@ -41,7 +41,8 @@ type view struct {
 	ClassesLabel string
 	Latencies    []latencyRow
 
-	Cache *cacheView
+	Cache    *cacheView
+	Sidecars []sidecarRow
 
 	WorkersSummary, WorkersMore string
 	Workers                     []workerRow
@@ -100,7 +101,7 @@ func newView(r *control.Report) *view {
 	v.showErrors(r)
 	v.showReloads(r)
 	v.showConfig(r)
-	v.Cache = cacheOf(r.Cache)
+	v.Cache, v.Sidecars = cacheOf(r.Cache), sidecars(r)
 	return v
 }
 
@@ -147,11 +148,20 @@ func capital(text string) string {
 
 // inFlight counts over all generations.
 func inFlight(r *control.Report) int {
-	n := r.Current.InFlight
-	for _, g := range r.Draining {
+	n := 0
+	for _, g := range generations(r) {
 		n += g.InFlight
 	}
 	return n
+}
+
+// generations lists the one that serves, one that takes over, and those that were replaced.
+func generations(r *control.Report) []control.Generation {
+	all := []control.Generation{r.Current}
+	if r.Joining != nil {
+		all = append(all, *r.Joining)
+	}
+	return append(all, r.Draining...)
 }
 
 // progressTones says which states of a request are worth a look.
@@ -216,7 +226,7 @@ func (v *view) showWorkers(r *control.Report) {
 		}
 	}
 	all := 0
-	for _, g := range append([]control.Generation{r.Current}, r.Draining...) {
+	for _, g := range generations(r) {
 		for _, w := range g.Workers {
 			if all++; all > workersShown {
 				continue

@@ -211,3 +211,32 @@ func TestDoneAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations for each request", n)
 	}
 }
+
+// TestScrapeOfManyWorkers: with a thousand workers a scrape has three series for each, and no more.
+func TestScrapeOfManyWorkers(t *testing.T) {
+	s := newSet()
+	pool := Pool{States: []string{"ready"}}
+	for i := range 1024 {
+		pool.Workers = append(pool.Workers, PoolWorker{Index: i, State: "ready", RSS: 1, Anonymous: 1, CPU: time.Second})
+	}
+	s.Workers.Watch(func() Pool { return pool })
+	text := page(t, s)
+	expect(t, text, `penknife_workers{state="ready"} 1024`, `penknife_worker_cpu_seconds_total{worker="1023"} 1`)
+	if n := strings.Count(text, `{worker="`); n != 3*1024 {
+		t.Errorf("%d series", n)
+	}
+}
+
+func BenchmarkScrapeOfManyWorkers(b *testing.B) {
+	s := newSet()
+	pool := Pool{States: []string{"ready"}}
+	for i := range 1024 {
+		pool.Workers = append(pool.Workers, PoolWorker{Index: i, State: "ready", RSS: 1, Anonymous: 1, CPU: time.Second})
+	}
+	s.Workers.Watch(func() Pool { return pool })
+	handler := s.Handler()
+	for b.Loop() {
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	}
+}

@@ -9,9 +9,12 @@ import (
 	"time"
 )
 
-// usageAge is how old a reading of the processes' memory and time may be before it is taken again. With a thousand
-// workers one takes several milliseconds.
-const usageAge = 2 * time.Second
+// A reading of the processes' memory and time may be so old before it is taken again, or older for many processes: each
+// takes tens of microseconds, and the readings shall never take more than a hundredth of a processor.
+const (
+	usageAge        = 2 * time.Second
+	usageAgeProcess = 10 * time.Millisecond
+)
 
 // clockTick is the unit of times in /proc/PID/stat: USER_HZ, which is 100 on every Linux that we run on (time(7)).
 const clockTick = 10 * time.Millisecond
@@ -43,12 +46,12 @@ func newUsageReader(now func() time.Time) *usageReader {
 	return m
 }
 
-// read gives what processes take, by pid; one that is not in the result was not there. It is at most usageAge old,
+// read gives what processes take, by pid; one that is not in the result was not there. It is as old as said above at most,
 // and does not know a process that is younger than that. Everybody has to ask for the same processes.
 func (m *usageReader) read(pids []int) *usage {
 	last := m.last.Load()
 	now := m.now()
-	if now.Sub(last.at) < usageAge || !m.reading.TryLock() {
+	if now.Sub(last.at) < max(usageAge, time.Duration(len(pids))*usageAgeProcess) || !m.reading.TryLock() {
 		return last
 	}
 	defer m.reading.Unlock()

@@ -20,6 +20,9 @@ func TestUsageIsReadAtMostNowAndThen(t *testing.T) {
 		t.Error("it was read again too early")
 	}
 	now = now.Add(1)
+	if again := m.read(make([]int, 1000)); again.of[self] != first[self] {
+		t.Error("many processes are read as often as a few")
+	}
 	m.reading.Lock() // somebody else reads
 	if again := m.read([]int{-7}).of; again[self] != first[self] {
 		t.Error("it did not give what was read before")
@@ -72,5 +75,14 @@ func TestPool(t *testing.T) {
 	b.signals <- syscall.SIGTERM
 	if err := b.wait(); err != nil {
 		t.Error(err)
+	}
+}
+
+func BenchmarkFootprint(b *testing.B) {
+	self := os.Getpid()
+	for b.Loop() {
+		if _, ok := readFootprint(self); !ok {
+			b.Fatal("not readable")
+		}
 	}
 }
