@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -12,12 +13,16 @@ import (
 type asWriter struct {
 	out      *Writer
 	severity Severity
+	prefix   string // before the record
 }
 
 func (w asWriter) Write(record []byte) (int, error) {
 	size := len(record)
 	if w.out.framed && size > 0 && record[size-1] == '\n' {
 		record = record[:size-1]
+	}
+	if w.prefix != "" {
+		record = append([]byte(w.prefix), record...)
 	}
 	w.out.Append(record, w.severity, time.Now())
 	return size, nil
@@ -29,14 +34,28 @@ var severities = [...]Severity{SeverityDebug, SeverityInfo, SeverityWarning, Sev
 // bySeverity is a handler for each severity, since handlers do not tell their writers about the level.
 type bySeverity [len(severities)]slog.Handler
 
-// NewHandler makes a handler that writes records to out as make, such as slog.NewJSONHandler, has them.
+// NewHandler makes a handler that writes records to out as make, such as slog.NewTextHandler, has them.
 func NewHandler(out *Writer, make func(io.Writer) slog.Handler) slog.Handler {
 	if !out.framed {
-		return make(asWriter{out, SeverityInfo})
+		return make(asWriter{out: out, severity: SeverityInfo})
 	}
+	return newBySeverity(out, make, false)
+}
+
+// NewPrefixHandler is NewHandler for a stream that systemd reads: each line begins with "<N>", its severity, which the
+// journal takes off (SyslogLevelPrefix in systemd.exec(5)).
+func NewPrefixHandler(out *Writer, make func(io.Writer) slog.Handler) slog.Handler {
+	return newBySeverity(out, make, true)
+}
+
+func newBySeverity(out *Writer, make func(io.Writer) slog.Handler, prefixed bool) slog.Handler {
 	var all bySeverity
 	for i, severity := range severities {
-		all[i] = make(asWriter{out, severity})
+		w := asWriter{out: out, severity: severity}
+		if prefixed {
+			w.prefix = "<" + strconv.Itoa(int(severity)) + ">"
+		}
+		all[i] = make(w)
 	}
 	return &all
 }

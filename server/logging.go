@@ -17,23 +17,31 @@ var logLevels = map[string]slog.Level{
 // rememberedErrors is how many different errors the status page can show.
 const rememberedErrors = 50
 
-// newLogger makes the logger of the whole process. One record is one message to out. Errors are remembered in errors.
-func newLogger(cfg configs.Log, level slog.Leveler, out *logsinks.Writer, errors *incidents.Ring) *slog.Logger {
+// newLogger makes the logger of the whole process. Errors are remembered in errors.
+func newLogger(handler slog.Handler, errors *incidents.Ring) *slog.Logger {
+	return slog.New(limitFailures(errors.Watch(handler)))
+}
+
+// newHandler makes what writes records to out, each as one message; prefixed for a stream that systemd reads.
+func newHandler(cfg configs.Log, level slog.Leveler, out *logsinks.Writer, prefixed bool) slog.Handler {
 	options := &slog.HandlerOptions{Level: level}
 	var handler slog.Handler
+	text := func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, options) }
 	switch {
 	case logsToJournal(cfg.Output, cfg.File):
 		handler = logsinks.NewJournalHandler(out, level)
 	case cfg.Format == "json":
 		options.ReplaceAttr = durationsInSeconds
 		handler = logsinks.NewHandler(out, func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, options) })
+	case prefixed:
+		handler = lineByLine{logsinks.NewPrefixHandler(out, text)}
 	default:
-		handler = lineByLine{logsinks.NewHandler(out, func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, options) })}
+		handler = lineByLine{logsinks.NewHandler(out, text)}
 	}
 	if cfg.AppFormat == "raw" {
 		handler = rawOutput{handler, out}
 	}
-	return slog.New(limitFailures(errors.Watch(handler)))
+	return handler
 }
 
 // durationsInSeconds is for JSON, where log/slog writes nanoseconds and everybody else seconds.

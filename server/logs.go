@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,6 +43,7 @@ type logDeps struct {
 	stdout, stderr io.Writer
 	counter        *metrics.Logs
 	errors         *incidents.Ring
+	environ        []string
 
 	uid, gid int // that own new files, -1: as they come
 }
@@ -82,7 +84,7 @@ func newLogs(loaded *configs.Loaded, d logDeps) (*logs, error) {
 	}
 	complain := newComplainer(l.complainOfMain, d.counter.Main)
 	l.main = logsinks.New(logsinks.Options{Target: target, Limit: int(cfg.Buffer), Dropped: complain.dropped})
-	l.log = newLogger(cfg, &l.level, l.main, d.errors)
+	l.log = newLogger(newHandler(cfg, &l.level, l.main, d.readBySystemd(cfg)), d.errors)
 	if format == nil {
 		return l, nil
 	}
@@ -148,6 +150,20 @@ func (d *logDeps) target(cfg configs.Log, output, path string) (logsinks.Target,
 		return logsinks.Journal(cfg.JournalSocket, cfg.SyslogTag), nil
 	}
 	return logsinks.Stream(d.stderr), nil
+}
+
+// readBySystemd tells whether messages go to a stream that is systemd's.
+func (d *logDeps) readBySystemd(cfg configs.Log) bool {
+	out := map[string]io.Writer{"stderr": d.stderr, "stdout": d.stdout}[cfg.Output]
+	if cfg.File != "" || out == nil {
+		return false
+	}
+	for _, entry := range d.environ {
+		if value, found := strings.CutPrefix(entry, "JOURNAL_STREAM="); found {
+			return logsinks.IsJournalStream(out, value)
+		}
+	}
+	return false
 }
 
 // complainer says that records were lost, but not for each write that failed. The goroutine of one Writer uses it.
@@ -237,6 +253,7 @@ func (l *logs) reopenSoon() {
 func (s *Server) openLogs(options Options) (err error) {
 	s.logs, err = newLogs(options.Loaded, logDeps{
 		stdout: options.Stdout, stderr: options.Stderr, counter: s.metrics.Logs, errors: s.incidents,
+		environ: s.environ,
 	})
 	if err == nil {
 		s.log = s.logs.log

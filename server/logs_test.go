@@ -1,8 +1,12 @@
 package server
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"syscall"
 	"testing"
 
 	"penknife/configs"
@@ -14,9 +18,35 @@ import (
 func testLogger(t *testing.T, cfg configs.Log, out io.Writer) (log *slog.Logger, flush func()) {
 	t.Helper()
 	w := logsinks.New(logsinks.Options{Target: logsinks.Stream(out), Limit: 1 << 20})
-	return newLogger(cfg, logLevels[cfg.Level], w, incidents.NewRing(1)), func() {
+	return newLogger(newHandler(cfg, logLevels[cfg.Level], w, false), incidents.NewRing(1)), func() {
 		if err := w.Shutdown(t.Context()); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// TestMessagesUnderSystemdHaveTheirPriority: only on the stream that systemd names, and only where it is the output.
+func TestMessagesUnderSystemdHaveTheirPriority(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "stream"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stat := info.Sys().(*syscall.Stat_t)
+	d := logDeps{stderr: f, stdout: io.Discard, environ: []string{fmt.Sprintf("JOURNAL_STREAM=%d:%d", stat.Dev, stat.Ino)}}
+	for name, test := range map[string]struct {
+		cfg  configs.Log
+		want bool
+	}{
+		"stderr": {configs.Log{Output: "stderr"}, true}, "stdout": {configs.Log{Output: "stdout"}, false},
+		"file": {configs.Log{Output: "stderr", File: "x"}, false}, "syslog": {configs.Log{Output: "syslog"}, false},
+	} {
+		if got := d.readBySystemd(test.cfg); got != test.want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }
