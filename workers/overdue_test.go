@@ -238,7 +238,7 @@ func FuzzStackOf(f *testing.F) {
 
 func interruptConfig(t *testing.T, threads int) Config {
 	c := testConfig(t)
-	c.Workers.Threads, c.Workers.RequestTimeout = threads, 200*time.Millisecond
+	c.Workers.Threads, c.Workers.RequestTimeout = threads, 500*time.Millisecond
 	c.Workers.Interrupt, c.Workers.InterruptGrace = true, 15*time.Second
 	return c
 }

@@ -30,7 +30,7 @@ func (h *harness) awaitState(t *testing.T, id uint64, want Progress) Running {
 
 func TestRunning_SaysWhatEachRequestDoes(t *testing.T) {
 	o := testOptions()
-	o.RequestTimeout = 300 * time.Millisecond
+	o.RequestTimeout = time.Second
 	h := startHarness(t, o)
 	req := newRequest("GET", "/big")
 	req.Target, req.RemoteAddr = []byte("/big?token=secret"), []byte("192.0.2.7")

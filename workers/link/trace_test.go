@@ -76,9 +76,10 @@ func TestTrace_OfRequestsThatFail(t *testing.T) {
 	o.RequestTimeout, o.QueueTimeout = 300*time.Millisecond, 200*time.Millisecond
 	h := startHarness(t, o)
 	h.q.WorkerIs(0, 42)
-	if _, _, err := h.get(newRequest("GET", "/hello"), nil); err != nil { // it has started
-		t.Fatal(err)
-	}
+	waitFor(t, "the worker to start", func() bool {
+		_, _, err := h.get(newRequest("GET", "/hello"), nil)
+		return err == nil
+	})
 	traces, began := make(chan *gateway.Request, 2), time.Now()
 	serve := func(path string, want gateway.Kind) {
 		req := newRequest("GET", path)
