@@ -352,7 +352,7 @@ func TestStaleCopyIsNotKept(t *testing.T) {
 			}
 		})
 	}
-	for i := range 120 {
+	for i := range 60 {
 		writer := []*node{a, b}[i%2]
 		mustSet(t, writer, "k", fmt.Sprint(i))
 		if i%6 == 0 {
@@ -362,8 +362,8 @@ func TestStaleCopyIsNotKept(t *testing.T) {
 	}
 	close(stop)
 	wg.Wait()
-	a.soon(t, "k", "119")
-	b.soon(t, "k", "119")
+	a.soon(t, "k", "59")
+	b.soon(t, "k", "59")
 }
 
 // TestLastWriterWins has several goroutines of one penknife write a key at the same time: what stays in its memory must be
@@ -396,6 +396,28 @@ func TestUnixSocket(t *testing.T) {
 	n.awaitState(t, Up)
 	mustSet(t, n, "k", "v")
 	expect(t, n.Store, "k", "v")
+}
+
+// TestNothingIsLeftInRedis looks for what tags leave behind: all of it must go with Clear, and expire without it.
+func TestNothingIsLeftInRedis(t *testing.T) {
+	redis, a, _ := twoNodes(t)
+	mustSet(t, a, "forever", "v", "one", "two")
+	if err := a.Set("hour", &Item{Value: []byte("v"), Tags: []string{"three"}, Expires: time.Now().Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	for key, atLeast := range map[string]int{
+		"pk:app:t:one": 30 * 24 * 3600, "pk-aside:app:m:two": 30 * 24 * 3600, "pk:app:t:three": 7100, "pk-aside:app:m:three": 7100,
+	} {
+		if left, err := strconv.Atoi(redis.CLI(t, "ttl", key)); err != nil || left < atLeast || left > 3*atLeast {
+			t.Errorf("%s expires in %d s, want some %d", key, left, 2*atLeast)
+		}
+	}
+	if n, err := a.PurgePrefix(""); n != 2 || err != nil {
+		t.Fatal(n, err)
+	}
+	if left := redis.CLI(t, "keys", "*"); left != "pk-aside:run" {
+		t.Errorf("left in redis: %s", left)
+	}
 }
 
 // TestForeignValues puts things under our names that penknife did not write.

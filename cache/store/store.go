@@ -219,6 +219,9 @@ func (s *Store) PurgePrefix(prefix string) (int, error) {
 		return s.local.removePrefix(prefix), nil
 	}
 	return s.purgeShared(owePrefix, prefix, func(ctx context.Context) (int, error) {
+		if prefix == "" {
+			return s.remote.removeAll(ctx, s.options.Namespace)
+		}
 		return s.remote.scanAway(ctx, s.names.items+prefix)
 	}, func() int { return s.forgetPrefix(prefix) })
 }

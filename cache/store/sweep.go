@@ -54,15 +54,18 @@ func (r *Remote) unlink(ctx context.Context, keys []string) (removed int, err er
 	return removed, err
 }
 
-// removeAll empties a namespace.
-func (r *Remote) removeAll(ctx context.Context, namespace string) error {
+// removeAll empties a namespace and tells how many items there were.
+func (r *Remote) removeAll(ctx context.Context, namespace string) (items int, err error) {
 	n := r.names(namespace)
-	for _, prefix := range []string{n.items, n.versions, n.members} {
+	if items, err = r.scanAway(ctx, n.items); err != nil {
+		return items, err
+	}
+	for _, prefix := range []string{n.versions, n.members} {
 		if _, err := r.scanAway(ctx, prefix); err != nil {
-			return err
+			return items, err
 		}
 	}
-	return nil
+	return items, nil
 }
 
 // removeTag makes the items of a tag dead with its first step, and removes them with all of its steps.
@@ -97,7 +100,8 @@ func (r *Remote) removeTag(ctx context.Context, namespace, tag string) (removed 
 // pay makes up for what a namespace is owed.
 func (r *Remote) pay(ctx context.Context, namespace string, d *debts) error {
 	if d.all {
-		return r.removeAll(ctx, namespace)
+		_, err := r.removeAll(ctx, namespace)
+		return err
 	}
 	n := r.names(namespace)
 	for tag := range d.texts[oweTag] {

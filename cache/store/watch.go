@@ -113,7 +113,7 @@ func (r *Remote) ready(ctx context.Context) error {
 		return err
 	}
 	for namespace := range r.stores {
-		if err := r.removeAll(ctx, namespace); err != nil {
+		if _, err := r.removeAll(ctx, namespace); err != nil {
 			return err
 		}
 	}

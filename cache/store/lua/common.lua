@@ -24,13 +24,10 @@ local function alive(item, versions)
   return offset, tags
 end
 
--- extend makes a key live at least as long as an item that needs it (0: for ever). It gives it twice the time, because
--- each change of a version makes every penknife forget the items of the tag.
+-- extend makes a key live at least as long as an item that needs it; 0 is an item without expiry, which gets 30 days, so that
+-- tags of which nothing is left do not stay for ever. It gives twice the time, because each change of a version makes
+-- every penknife forget the items of the tag.
 local function extend(key, ttl, fresh)
-  local left = redis.call('PTTL', key)
-  if ttl == 0 then
-    if left >= 0 then redis.call('PERSIST', key) end
-  elseif fresh or (left >= 0 and left < ttl) then
-    redis.call('PEXPIRE', key, ttl * 2)
-  end
+  if ttl == 0 then ttl = 30 * 24 * 3600 * 1000 end
+  if fresh or redis.call('PTTL', key) < ttl then redis.call('PEXPIRE', key, ttl * 2) end
 end
