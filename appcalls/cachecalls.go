@@ -29,6 +29,8 @@ func (c *channel) handle(ctx context.Context, op operation, in cursor) status {
 		return c.purgeResponses(ctx, op, in)
 	case opPurgeTags:
 		return c.purgeTags(ctx, in)
+	case opMirror:
+		return c.mirror(in)
 	}
 	if do, known := metricCalls[op]; known {
 		return do(c, in)

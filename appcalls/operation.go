@@ -19,16 +19,21 @@ const (
 
 // The operations on the application's metrics.
 const (
-	opMetric      operation = opClear + 1 + iota // kind, name, help, labels, bounds -> number
-	opSeries                                     // number, values of labels, pid -> cell
-	opCells                                      // -> how many there are, and their memory as a descriptor
-	lastOperation = opCells
+	opMetric operation = opClear + 1 + iota // kind, name, help, labels, bounds -> number
+	opSeries                                // number, values of labels, pid -> cell
+	opCells                                 // -> how many there are, and their memory as a descriptor
+)
+
+// opMirror asks for the memory with copies of the application's cache, which comes as a descriptor.
+const (
+	opMirror      = opCells + 1
+	lastOperation = opMirror
 )
 
 var operationNames = [...]string{
 	opGet: "get", opSet: "set", opAdd: "add", opIncr: "incr", opDelete: "delete", opTouch: "touch",
 	opPurgeTags: "purge_tags", opPurgeURL: "purge_url", opPurgePrefix: "purge_prefix", opClear: "clear",
-	opMetric: "metric", opSeries: "series", opCells: "cells",
+	opMetric: "metric", opSeries: "series", opCells: "cells", opMirror: "mirror",
 }
 
 // String gives the name as metrics and the log show it.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"penknife/appcalls/mirror"
 	"penknife/appcalls/series"
 )
 
@@ -27,11 +28,12 @@ type Limits struct {
 	Value    int // bytes of a value
 }
 
-// Deps is what a Service is given. Cache, Responses and Metrics may be nil: then calls for them say so.
+// Deps is what a Service is given. All but Counters and Log may be nil: then calls for them say so.
 type Deps struct {
 	Cache     Cache
 	Responses Responses
 	Metrics   *series.Board
+	Mirror    *mirror.Mirror // of Cache
 	Counters  Counters
 	Log       *slog.Logger
 }

@@ -124,6 +124,10 @@ PyObject *pk_cell_set(PyObject *module, PyObject *args);
 PyObject *pk_cell_get(PyObject *module, PyObject *args);
 PyObject *pk_cell_observe(PyObject *module, PyObject *args);
 
+/* peek.c: reads of the application's cache without a call. */
+PyObject *pk_peek_open(PyObject *module, PyObject *args);
+PyObject *pk_peek(PyObject *module, PyObject *key);
+
 /* module.c: a duplicate of fd, out of the range that applications guess at. */
 int pk_move_high(int fd);
 

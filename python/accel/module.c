@@ -118,6 +118,9 @@ static PyMethodDef methods[] = {
     {"cell_set", pk_cell_set, METH_VARARGS, "cell_set(index, value)"},
     {"cell_get", pk_cell_get, METH_VARARGS, "cell_get(index): 0.0 for a cell that is not there."},
     {"cell_observe", pk_cell_observe, METH_VARARGS, "cell_observe(count, sum, amount): adds 1 to one cell and amount to the other."},
+    {"peek_open", pk_peek_open, METH_VARARGS,
+     "peek_open(operation, timeout): as call(), and maps the memory with copies of the cache that comes with the answer."},
+    {"peek", pk_peek, METH_O, "peek(key): the value of a str or bytes key if there is a copy of it; else None."},
     {NULL, NULL, 0, NULL},
 };
 
