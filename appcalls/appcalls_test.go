@@ -30,14 +30,14 @@ type fakeCache struct {
 	entries map[string]Entry
 }
 
-func (f *fakeCache) Get(_ context.Context, key string) ([]byte, bool, error) {
+func (f *fakeCache) Get(_ context.Context, key string) (Found, bool, error) {
 	if key == "broken" {
-		return nil, false, io.ErrUnexpectedEOF
+		return Found{}, false, io.ErrUnexpectedEOF
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	e, there := f.entries[key]
-	return e.Value, there, nil
+	return Found{Value: e.Value, Left: e.Expiry}, there, nil
 }
 
 func (f *fakeCache) Set(_ context.Context, e Entry) error {
@@ -157,6 +157,8 @@ func newFixture(t *testing.T, change func(*Deps)) *fixture {
 		if err := f.Shutdown(context.Background()); err != nil {
 			t.Error(err)
 		}
+		f.counters.mu.Lock()
+		defer f.counters.mu.Unlock()
 		if f.counters.channels != 0 {
 			t.Errorf("%d channels are counted after the end", f.counters.channels)
 		}
@@ -257,6 +259,8 @@ func TestCalls(t *testing.T) {
 			t.Errorf("%d %v: %v %q, want %v %q", i, step.op, s, got, step.status, step.answer)
 		}
 	}
+	f.counters.mu.Lock()
+	defer f.counters.mu.Unlock()
 	if n := f.counters.calls["get ok"]; n != 2 || f.counters.channels != 1 {
 		t.Errorf("%+v", f.counters)
 	}
@@ -338,6 +342,8 @@ func TestWhatIsNoChannel(t *testing.T) {
 	f.caller.Accept(file) // a listening socket: it must be given up, not waited on for ever
 	_ = listener.Close()
 	f.caller.Leave()
+	f.counters.mu.Lock()
+	defer f.counters.mu.Unlock()
 	if f.counters.refus < 2 {
 		t.Errorf("%d refused", f.counters.refus)
 	}

@@ -11,7 +11,7 @@ import (
 // it keeps none that it is given beyond the call without copying it.
 type Cache interface {
 	// Get gives a value, or false.
-	Get(ctx context.Context, key string) ([]byte, bool, error)
+	Get(ctx context.Context, key string) (Found, bool, error)
 	// Set puts a value in the place of any other.
 	Set(ctx context.Context, entry Entry) error
 	// Add is Set for a key that is not there, else false.
@@ -25,6 +25,12 @@ type Cache interface {
 	// PurgeTag deletes what was set with a tag, and counts it.
 	PurgeTag(ctx context.Context, tag string) (int, error)
 	Clear(ctx context.Context) error
+}
+
+// Found is what Get gives.
+type Found struct {
+	Value []byte
+	Left  time.Duration // until it expires; 0: it does not
 }
 
 // Entry is what Set and Add keep.

@@ -75,12 +75,12 @@ func (c *channel) get(ctx context.Context, in cursor) status {
 			c.answer = append(c.answer, getLater)
 			continue
 		}
-		value, found, err := c.service.deps.Cache.Get(ctx, key)
+		entry, found, err := c.service.deps.Cache.Get(ctx, key)
 		switch {
 		case err != nil:
 			return c.failed(err)
 		case found:
-			c.answer = appendBlob(append(c.answer, getFound), value)
+			c.answer = appendBlob(append(c.answer, getFound), entry.Value)
 		default:
 			c.answer = append(c.answer, getMissing)
 		}

@@ -57,6 +57,9 @@ func New(limits Limits, deps Deps) *Service {
 	if deps.Counters == nil {
 		deps.Counters = noCounters{}
 	}
+	if deps.Cache != nil && deps.Mirror != nil {
+		deps.Cache = mirrored{deps.Cache, deps.Mirror}
+	}
 	return &Service{limits: limits, deps: deps, callers: map[*Caller]bool{}}
 }
 

@@ -49,7 +49,7 @@ func Default() Config {
 			MaxUnavailable:    1,
 		},
 		Admin:      Admin{Status: "local"},
-		AppCache:   AppCache{Size: 64 << 20, MaxValue: 8 << 20, Channels: 256},
+		AppCache:   AppCache{Size: 64 << 20, MaxValue: 8 << 20, Copies: 16 << 20, Channels: 256},
 		AppMetrics: AppMetrics{Metrics: 1000, Series: 10000},
 		Tracing:    Tracing{Sample: 1, ServiceName: "penknife", Timeout: 10 * time.Second, Queue: 4096},
 		Cache:      defaultCache(),

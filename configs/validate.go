@@ -44,6 +44,7 @@ var checks = []struct {
 	{"processes", (*checker).processes},
 	{"scaling", (*checker).scaling},
 	{"lifetime-short", (*checker).lifetimeShort},
+	{"app-cache-small", (*checker).appCacheSmall},
 	{"public-health", (*checker).publicHealth},
 	{"static-url", (*checker).staticURL},
 	{"static-root", (*checker).staticRoot},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"penknife/appcalls"
+	"penknife/appcalls/mirror"
 	"penknife/appcalls/series"
 	"penknife/cache/store"
 	"penknife/configs"
@@ -38,8 +39,20 @@ func addCache(deps *appcalls.Deps, cfg configs.AppCache, counters *metrics.AppCa
 	if cfg.Size == 0 {
 		return nil
 	}
+	var gone func(string)
+	if cfg.Copies > 0 {
+		copies := mirror.New(int64(cfg.Copies))
+		deps.Mirror = copies
+		gone = func(key string) {
+			if key == "" {
+				copies.DropAll()
+				return
+			}
+			copies.Drop(key)
+		}
+	}
 	kept, err := storage.open(store.Options{
-		Namespace: "app", Limit: max(int64(cfg.Size), store.MinLimit), LimitName: "app_cache.size",
+		Gone: gone, Namespace: "app", Limit: int64(cfg.Size), LimitName: "app_cache.size",
 		MaxItem: int64(cfg.MaxValue) + itemRoom, MaxItemName: "app_cache.max_value",
 	})
 	if err != nil {
@@ -110,12 +123,16 @@ func translated(err error) error {
 }
 
 // Get implements appcalls.Cache, as the following methods do.
-func (a appCache) Get(_ context.Context, key string) ([]byte, bool, error) {
+func (a appCache) Get(_ context.Context, key string) (appcalls.Found, bool, error) {
 	item, there := a.kept.Get(key)
 	if !there {
-		return nil, false, nil
+		return appcalls.Found{}, false, nil
 	}
-	return item.Value, true, nil
+	found := appcalls.Found{Value: item.Value}
+	if !item.Expires.IsZero() {
+		found.Left = max(item.Expires.Sub(a.now()), 1) // it lived when it was found
+	}
+	return found, true, nil
 }
 
 // Set keeps a copy.

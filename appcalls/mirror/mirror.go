@@ -174,6 +174,12 @@ func (m *Mirror) Drop(key string) {
 	m.End(key)
 }
 
+// DropAll takes all copies away.
+func (m *Mirror) DropAll() {
+	m.BeginAll()
+	m.EndAll()
+}
+
 // BeginAll is Begin for every key.
 func (m *Mirror) BeginAll() {
 	m.mu.Lock()

@@ -87,6 +87,7 @@ func (s *Store) invalidTag(tag string) {
 		s.local.removeDead(tag)
 		return
 	}
+	s.options.Gone("")
 	s.remote.sweeps.put(sweep{s, tag})
 }
 

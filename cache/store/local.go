@@ -15,13 +15,14 @@ type local struct {
 	cache   *otter.Cache[string, *entry]
 	limit   int64 // of bytes
 	now     func() time.Time
+	gone    func(key string) // Options.Gone
 	tags    tagIndex
 	bytes   atomic.Int64 // cost of what is in the table
 	removed [EvictedTooOld + 1]atomic.Uint64
 }
 
-func newLocal(limit int64, now func() time.Time) (*local, error) {
-	l := &local{limit: limit - fixedCost, now: now}
+func newLocal(limit int64, now func() time.Time, gone func(string)) (*local, error) {
+	l := &local{limit: limit - fixedCost, now: now, gone: gone}
 	cache, err := otter.New(&otter.Options[string, *entry]{
 		MaximumWeight:    uint64(l.limit),
 		Weigher:          func(_ string, e *entry) uint32 { return uint32(min(e.cost, math.MaxUint32)) },
@@ -113,6 +114,7 @@ func (l *local) removeIf(e *entry) (was bool) {
 
 // dropped is called by otter, under the lock of the key, for each entry that leaves the table.
 func (l *local) dropped(event otter.DeletionEvent[string, *entry]) {
+	l.gone(event.Key)
 	l.tags.remove(event.Value)
 	l.bytes.Add(-event.Value.cost)
 	l.removed[reasonOf(event.Cause)].Add(1)

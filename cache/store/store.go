@@ -24,6 +24,10 @@ type Options struct {
 	View func(value []byte) (any, error)
 	Now  func() time.Time // nil: time.Now
 	Log  *slog.Logger
+	// Gone is told of each key whose entry leaves the local level or is replaced there, and of "" when entries stop to
+	// count without leaving yet. It is for copies that somebody else keeps. It is called under the lock of the key and must
+	// neither block nor call the store. nil: nobody is told.
+	Gone func(key string)
 	// Remote is what several penknifes share, or nil. New registers the store with it, so it must come before Remote.Start.
 	Remote *Remote
 }
@@ -66,7 +70,10 @@ func New(o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	level, err := newLocal(o.Limit, o.Now)
+	if o.Gone == nil {
+		o.Gone = func(string) {}
+	}
+	level, err := newLocal(o.Limit, o.Now, o.Gone)
 	if err != nil {
 		return nil, fmt.Errorf("memory for the cache: %w", err)
 	}

@@ -151,6 +151,9 @@ func (r *Remote) rise() bool {
 	r.since, r.reason = time.Now(), nil
 	r.up.Store(true)
 	r.mu.Unlock()
+	for _, s := range r.stores {
+		s.options.Gone("")
+	}
 	r.options.Log.Info("redis is in use", "address", r.address)
 	return true
 }

@@ -254,3 +254,67 @@ func TestAppCache_Off(t *testing.T) {
 	s := serve(t, "evaluator:application", testkit.Options{Config: "app_cache: {size: 0}\n"})
 	expectPython(t, s, outcome("cache.get('x')"), "\"SwitchedOff: the application's cache is switched off: app_cache.size is 0\"")
 }
+
+// TestAppCache_CopiesAreNeverStale: processes read and change the same keys through memory that they share. What one has
+// written it reads, what it has read never goes back, and no value is torn, also while the little memory for copies is
+// written over and over.
+func TestAppCache_CopiesAreNeverStale(t *testing.T) {
+	s := serve(t, "evaluator:application", testkit.Options{Processes: 3, Config: "app_cache: {copies: 1MiB}\n"})
+	onEach(t, s, 3, `
+import os, random, time
+from penknife import cache
+random.seed(os.getpid())
+last, troubles, end = 0, [], time.monotonic() + 1.5
+while time.monotonic() < end and not troubles:
+    for _ in range(20):
+        now = int(cache.get("n", b"0"))
+        if now < last: troubles.append(f"{last} became {now}")
+        last = now
+    if random.random() < .3:
+        mine = cache.incr("n", initial=1)
+        now = int(cache.get("n"))
+        if now < mine: troubles.append(f"{mine} was written, {now} read")
+        last = now
+    key, byte = f"k{random.randrange(300)}", random.randrange(256)
+    if random.random() < .3:
+        own = f"own-{os.getpid()}"
+        cache.set_many({key: bytes([byte]) * random.randrange(9000), own: byte})
+        if cache.get(own) != str(byte).encode(): troubles.append("own value is not read")
+        if random.random() < .1:
+            cache.delete(own)
+            if cache.get(own) is not None: troubles.append("deleted value is read")
+        if random.random() < .02:
+            cache.set(own, b"1", tags=[own]); cache.get(own); cache.get(own); cache.purge_tags(own)
+            if cache.get(own) is not None: troubles.append("purged value is read")
+    value = cache.get(key, b"")
+    if value and value.count(value[:1]) != len(value): troubles.append(f"torn: {value[:50]}")
+cache.set(f"troubles-{os.getpid()}", repr(troubles).encode())
+cache.incr("done", initial=1)
+pids = cache.get("pids", b"") + b" %d" % os.getpid(); cache.set("pids", pids)
+`)
+	expectPython(t, s, outcome("[cache.get('troubles-' + p) for p in cache.get('pids').decode().split()], cache.get('done')")+
+		"answer = set(answer[0]), answer[1]\n", "({b'[]'}, b'3')")
+}
+
+// TestAppCache_ReadsNeedNoCall: a value that was just read is read again without one, until it expires.
+func TestAppCache_ReadsNeedNoCall(t *testing.T) {
+	for copies, quick := range map[string]bool{"16MiB": true, "0": false} {
+		s := serve(t, "evaluator:application", testkit.Options{Config: "app_cache: {copies: " + copies + "}\n"})
+		expectPython(t, s, `
+import time
+from penknife import cache, calls
+made = []
+real = calls.ask
+def counted(operation, *rest):
+    made.append(operation)
+    return real(operation, *rest)
+calls.ask = counted
+cache.set("k", b"v", expire=.3)
+begin = time.monotonic()
+values = {cache.get("k") for _ in range(1000)}
+quick = len(made) < 20 or time.monotonic() - begin > .2
+while cache.get("k"): pass
+answer = values - {None}, quick, time.monotonic() - begin < 2
+`, fmt.Sprintf("({b'v'}, %s, True)", map[bool]string{true: "True", false: "False"}[quick]))
+	}
+}

@@ -14,7 +14,7 @@ timeout: float = 5.0
 """Seconds that one call may take. An application may set another number."""
 
 # Operations, as in appcalls/operation.go.
-GET, SET, ADD, INCR, DELETE, TOUCH, PURGE_TAGS, PURGE_URL, PURGE_PREFIX, CLEAR, METRIC, SERIES, CELLS = range(1, 14)
+GET, SET, ADD, INCR, DELETE, TOUCH, PURGE_TAGS, PURGE_URL, PURGE_PREFIX, CLEAR, METRIC, SERIES, CELLS, MIRROR = range(1, 15)
 
 # How calls end, as there.
 OK = 1
