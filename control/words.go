@@ -21,6 +21,15 @@ type Status struct {
 	Jobs        []Job        `json:"jobs,omitempty"`
 }
 
+// Generations gives all that there are: the present one, the one that takes over, and those that were replaced.
+func (s Status) Generations() []Generation {
+	all := []Generation{s.Current}
+	if s.Joining != nil {
+		all = append(all, *s.Joining)
+	}
+	return append(all, s.Draining...)
+}
+
 // Listener is one open socket.
 type Listener struct {
 	Protocol string `json:"protocol"` // http, uwsgi, admin or control

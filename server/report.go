@@ -119,7 +119,7 @@ func (s *Server) errors() []control.Incident {
 func (s *Server) observeMoment(since time.Duration) moment {
 	snapshot := s.engine.Snapshot()
 	s.loads.look(snapshot, s.longer(snapshot.Generation, since), since)
-	m := moment{totals: s.metrics.Requests.Totals(), busy: snapshot.InFlight > 0 || len(snapshot.Draining) > 0}
+	m := moment{totals: s.metrics.Requests.Totals(), busy: snapshot.InFlight > 0 || len(snapshot.Others()) > 0}
 	sample := &m.sample
 	for _, g := range generations(snapshot) {
 		sample.Waiting += g.Waiting

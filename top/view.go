@@ -62,6 +62,9 @@ func (m model) subtitle(r *control.Report) string {
 		fmt.Sprintf("pid %d", r.PID), "up " + age(r.Uptime), fmt.Sprintf("generation %d", r.Current.Number),
 		"Python " + cmp.Or(clean(r.Current.Python), "?"), fmt.Sprintf("%d connections", r.Connections),
 	}
+	if r.Joining != nil {
+		parts = append(parts, fmt.Sprintf("generation %d takes over", r.Joining.Number))
+	}
 	if n := len(r.Draining); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d draining", n))
 	}

@@ -12,13 +12,13 @@ type Running struct {
 	link.Running
 }
 
-// Running lists the requests in flight, in no order, also those of replaced generations. It looks at every place of the
+// Running lists the requests in flight, in no order, those of all generations. It looks at every place of the
 // queue: it is for people who look, not for what happens often. It does not block.
 func (m *Manager) Running() []Running {
 	m.mu.Lock()
 	all := slices.Clone(m.replaced)
 	m.mu.Unlock()
-	if g := m.current.Load(); g != nil {
+	for g := m.current.Load(); g != nil; g = g.successor.Load() {
 		all = append(all, g)
 	}
 	var list []Running

@@ -35,12 +35,8 @@ func mostWorkers(t *testing.T, s *testkit.Server) func() (most, fewest int) {
 				t.Error(err)
 				return
 			}
-			all := append([]control.Generation{status.Current}, status.Draining...)
-			if status.Joining != nil {
-				all = append(all, *status.Joining)
-			}
 			n, ready := 0, 0
-			for _, g := range all {
+			for _, g := range status.Generations() {
 				n += len(g.Workers)
 				for _, w := range g.Workers {
 					if w.State == "ready" {
