@@ -71,6 +71,7 @@ func TestAccessLogHasEveryRequest(t *testing.T) {
 			expectStatus(t, c.Do(t, testkit.Call{Target: "/boom"}), 500)
 			expectStatus(t, c.Do(t, testkit.Call{Method: "POST", Target: "/large", Body: make([]byte, 2000)}), 413)
 			nonsense(t, c)
+			leaveEarly(t, c)
 			before := strings.Count(s.Output(), "slow-entered")
 			slow, err := c.Send(testkit.Call{Target: "/slow"})
 			if err != nil {
@@ -91,6 +92,7 @@ func TestAccessLogHasEveryRequest(t *testing.T) {
 			for _, want := range []accessLine{
 				{URL: "/ok?a=%22\\b", Status: 200, Method: "GET"}, {URL: "/boom", Status: 500, Method: "GET", Error: "app_error"},
 				{URL: "/large", Status: 413, Method: "POST", Error: "body_too_large"}, {Status: 400, Error: "bad_request"},
+				{URL: "/big", Status: 200, Method: "GET", Error: "client_gone"},
 				{URL: "/refused", Status: 503, Method: "GET", Error: "queue_timeout"},
 				{URL: "/slow", Status: 504, Method: "GET", Error: "request_timeout"},
 			} {
@@ -118,6 +120,19 @@ func nonsense(t *testing.T, c testkit.Client) {
 	}
 }
 
+// leaveEarly takes the head of a large answer and goes.
+func leaveEarly(t *testing.T, c testkit.Client) {
+	t.Helper()
+	exchange, err := c.Send(testkit.Call{Target: "/big"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = exchange.Conn.Close() }()
+	if answer, err := exchange.ReceiveHead(); err != nil || answer.Status != 200 {
+		t.Errorf("%d, %v", answer.Status, err)
+	}
+}
+
 // checkAccessLine waits for one line like want, and checks what else it must have.
 func checkAccessLine(t *testing.T, file string, from int, want accessLine) {
 	t.Helper()
@@ -130,7 +145,7 @@ func checkAccessLine(t *testing.T, file string, from int, want accessLine) {
 			if line.RequestID == "" || line.Bytes == 0 || line.Total <= 0 {
 				t.Errorf("something is missing in %+v", line)
 			}
-			if answered := line.Status == 200 || line.Status == 500; answered && (line.Worker == nil || *line.Worker != 0 || line.PID == 0 || line.App <= 0) {
+			if answered := line.Status == 200 && line.Error == "" || line.Status == 500; answered && (line.Worker == nil || *line.Worker != 0 || line.PID == 0 || line.App <= 0) {
 				t.Errorf("no worker in %+v", line)
 			}
 			if line.Status == 503 && line.Queue < 0.2 || line.Status == 504 && line.App < 0.7 {

@@ -22,5 +22,7 @@ def application(environ, start_response):
     if path == "/json":
         print('{"own": "line"}', flush=True)
     body = "|".join(environ.get(name, "-") for name in ("HTTP_X_REQUEST_ID", "HTTP_TRACEPARENT", "HTTP_TRACESTATE")).encode("latin-1")
+    if path == "/big":
+        body = b"x" * (64 << 20)
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body))), ("X-Answer", "a b")])
     return [body]
