@@ -60,7 +60,7 @@ var logDocs = map[string]keyDoc{
 		doc: "How long a line of `log.access` may wait for others, so that they share a write. 0s writes each at once."},
 	"log.slow": {max: day,
 		doc: "A request that takes the application longer than this gets a record while it still runs, with the place in " +
-			"the code where it is. Measured as `workers.request_timeout` is. 0 is never."},
+			"the code where it is. Measured as `workers.request_timeout` is. 0 is never. A reload takes it over."},
 	"log.request_id_header": {
 		doc: "The header that carries a request's identifier. It is taken from trusted peers (`http.trusted_proxies`, unix " +
 			"sockets, uwsgi, where the variable `REQUEST_ID` counts too) and made for everybody else; the application " +

@@ -48,6 +48,7 @@ func TestReloadTakesOverLevelsAndLimitsOfLogs(t *testing.T) {
 	b.fresh = func() (*configs.Loaded, error) {
 		return b.other(func(c *configs.Config) {
 			c.Log.Level, c.Log.AppRate, c.Log.AppBurst, c.Log.AppLine, c.Log.Format = "error", 7, 8, 300, "json"
+			c.Log.Slow = 2 * time.Minute
 		}), nil
 	}
 	b.engine.reloadErr <- nil
@@ -55,7 +56,7 @@ func TestReloadTakesOverLevelsAndLimitsOfLogs(t *testing.T) {
 	if err != nil || result.Failure != nil || strings.Join(result.NeedsRestart, " ") != "log.format" {
 		t.Fatalf("%+v, %v", result, err)
 	}
-	if got := (<-b.engine.reloads).Config.Log; got.AppRate != 7 || got.AppBurst != 8 || got.AppLine != 300 || got.Format != "text" {
+	if got := (<-b.engine.reloads).Config.Log; got.AppRate != 7 || got.AppBurst != 8 || got.AppLine != 300 || got.Slow != 2*time.Minute || got.Format != "text" {
 		t.Errorf("the engine got %+v", got)
 	}
 	b.server.log.Warn("quiet now")
