@@ -137,7 +137,7 @@ func memoryChart(r *control.Report) chart {
 
 // capacity counts the threads of the workers that are ready, and the busy ones among them.
 func capacity(r *control.Report) (busy, threads int) {
-	for _, g := range generations(r) {
+	for _, g := range r.Generations() {
 		for _, w := range g.Workers {
 			if w.State == "ready" {
 				busy += w.Busy
@@ -149,7 +149,7 @@ func capacity(r *control.Report) (busy, threads int) {
 }
 
 func readyWorkers(r *control.Report) (n int) {
-	for _, g := range generations(r) {
+	for _, g := range r.Generations() {
 		for _, w := range g.Workers {
 			if w.State == "ready" {
 				n++

@@ -149,19 +149,10 @@ func capital(text string) string {
 // inFlight counts over all generations.
 func inFlight(r *control.Report) int {
 	n := 0
-	for _, g := range generations(r) {
+	for _, g := range r.Generations() {
 		n += g.InFlight
 	}
 	return n
-}
-
-// generations lists the one that serves, one that takes over, and those that were replaced.
-func generations(r *control.Report) []control.Generation {
-	all := []control.Generation{r.Current}
-	if r.Joining != nil {
-		all = append(all, *r.Joining)
-	}
-	return append(all, r.Draining...)
 }
 
 // progressTones says which states of a request are worth a look.
@@ -226,7 +217,7 @@ func (v *view) showWorkers(r *control.Report) {
 		}
 	}
 	all := 0
-	for _, g := range generations(r) {
+	for _, g := range r.Generations() {
 		for _, w := range g.Workers {
 			if all++; all > workersShown {
 				continue
