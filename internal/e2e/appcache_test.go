@@ -318,3 +318,49 @@ answer = values - {None}, quick, time.monotonic() - begin < 2
 `, fmt.Sprintf("({b'v'}, %s, True)", map[bool]string{true: "True", false: "False"}[quick]))
 	}
 }
+
+// TestAppCache_CopiesOnTwoMachines: copies that workers of one penknife read go when another one on the same Redis changes,
+// deletes or purges the entry.
+func TestAppCache_CopiesOnTwoMachines(t *testing.T) {
+	redis := testkit.StartRedis(t)
+	options := testkit.Options{Config: fmt.Sprintf("cache: {redis: '%s/2', redis_prefix: two}\n", redis.URL())}
+	a, b := serve(t, "evaluator:application", options), serve(t, "evaluator:application", options)
+	for _, s := range []*testkit.Server{a, b} {
+		s.AwaitOutput(t, "redis is in use")
+	}
+	for _, change := range []struct{ expression, want string }{
+		{"cache.set('k', b'two')", "b'two'"}, {"cache.delete('k')", "None"}, {"cache.purge_tags('red')", "None"},
+	} {
+		expectPython(t, a, outcome("cache.set('k', b'one', tags=['red'])"), "None")
+		for range 3 { // the third is a copy
+			expectPython(t, a, outcome("cache.get('k')"), "b'one'")
+		}
+		_, _ = python(t, b, outcome(change.expression))
+		begin := time.Now()
+		testkit.Eventually(t, 5*time.Second, func() error {
+			if got, _ := python(t, a, outcome("cache.get('k')")); got != change.want {
+				return fmt.Errorf("after %s: %s", change.expression, got)
+			}
+			return nil
+		})
+		if took := time.Since(begin); took > 500*time.Millisecond {
+			t.Errorf("after %s the copy was read for another %v", change.expression, took)
+		}
+	}
+}
+
+// TestAppCache_EveryPython: calls, copies and metrics in the interpreters of the machine.
+func TestAppCache_EveryPython(t *testing.T) {
+	for _, interpreter := range testkit.Interpreters(t) {
+		t.Run(interpreter.Version, func(t *testing.T) {
+			s := serve(t, "evaluator:application", testkit.Options{Python: interpreter.Path, Threads: 2})
+			expectPython(t, s, shopMetrics+`
+from penknife import cache
+cache.set_many({"a": b"1", "b": bytes(100000)}, expire=60, tags=["t"])
+values = [cache.get("a") for _ in range(3)], len(cache.get("b")), cache.incr("a"), cache.get("a"), cache.purge_tags("t")
+orders.labels("x").inc(2); took.labels("y").observe(.3); busy.set(4)
+answer = values, cache.get("a"), orders.labels("x").get(), busy.get()
+`, "(([b'1', b'1', b'1'], 100000, 2, b'2', 2), None, 2.0, 4.0)")
+		})
+	}
+}
