@@ -131,7 +131,7 @@ func alarms(r *control.Report) []string {
 		all = append(all, "Requests are not answered: "+r.NotReady+".")
 	}
 	if last := r.Reloads.Last; last != nil && last.Failure != nil {
-		all = append(all, "The last reload failed; the code and configuration of before it serve.")
+		all = append(all, "The last reload failed; what ran before it still serves.")
 	}
 	if r.Current.Places > 0 && r.Current.InFlight >= r.Current.Places {
 		all = append(all, "All places of the queue are taken: more requests get 503 (workers.queue).")
