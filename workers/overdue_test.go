@@ -219,6 +219,10 @@ func TestStackOf_IsBounded(t *testing.T) {
 	if got := stackOf(deep, 255); strings.Count(got, "<") != stackFrames || !strings.HasSuffix(got, " < ...") {
 		t.Errorf("%q", got)
 	}
+	main := head + "  File \"/a.py\", line 1 in f\n  File \"<string>\", line 1 in <module>\n"
+	if got := stackOf(main, 255); got != "f (/a.py:1)" {
+		t.Errorf("%q", got)
+	}
 	wide := head + strings.Repeat("  File \"/"+strings.Repeat("x", 3000)+"\", line 1 in f\n", 20)
 	if got := stackOf(wide, 255); len(got) > 3*stackLine {
 		t.Errorf("%d bytes", len(got))

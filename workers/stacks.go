@@ -17,6 +17,8 @@ const (
 
 	stackFrames = 30      // of one thread, in one line
 	stackLine   = 4 << 10 // bytes of that line
+
+	bootstrapFrame = " < <module> (<string>:1)" // what -c runs, at the end of the main thread's stack
 )
 
 // stackDumps has a worker write the stacks of its threads, and reads them. Several who ask at the same time get the
@@ -99,7 +101,7 @@ func stackOf(dump string, thread uint64) string {
 		}
 		fmt.Fprintf(&line, "%s (%s:%s)", name, file, number)
 	}
-	return line.String()
+	return strings.TrimSuffix(line.String(), bootstrapFrame)
 }
 
 // ours tells whether a frame is of the package that the interpreter inherits as a zip.
