@@ -58,6 +58,8 @@ type Successor struct {
 	conn    net.Conn
 	decoder *json.Decoder
 	Version string // that it says it is; after AwaitReady
+
+	patience time.Duration // for the new process, as it wants it
 }
 
 // Start starts the new process and makes it the offer. The caller must call Cancel, or Release after Proceed.
@@ -141,8 +143,8 @@ func (s *Successor) AwaitReady(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Version = begun.Version
-	_, err = s.receive(ctx, stateReady, begun.Patience.time()+slack)
+	s.Version, s.patience = begun.Version, begun.Patience.time()+slack
+	_, err = s.receive(ctx, stateReady, s.patience)
 	return err
 }
 
@@ -151,7 +153,7 @@ func (s *Successor) Proceed(ctx context.Context) error {
 	if err := s.send(order{Proceed: true}); err != nil {
 		return err
 	}
-	_, err := s.receive(ctx, stateServing, begunTimeout)
+	_, err := s.receive(ctx, stateServing, s.patience) // it may have much to take over
 	return err
 }
 

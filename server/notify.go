@@ -21,6 +21,7 @@ type notifier struct {
 	*osproc.Notifier
 	log    *slog.Logger
 	failed atomic.Bool
+	ending atomic.Bool // nothing but the end is told any more
 	// beats carries questions whether the main loop turns; it closes the channel that it gets.
 	beats chan chan struct{}
 }
@@ -38,14 +39,25 @@ func (n *notifier) note(err error) {
 // starting asks for the time that the start may take.
 func (n *notifier) starting(atMost time.Duration) { n.note(n.Extend(atMost + startSlack)) }
 
-func (n *notifier) ready(status string) { n.note(n.Ready(status)) }
+// ready says that a start, a reload or an upgrade is over, unless the server stops.
+func (n *notifier) ready(status string) {
+	if !n.ending.Load() {
+		n.note(n.Ready(status))
+	}
+}
 
+// reloading says that a reload or an upgrade begins; ready must follow.
 func (n *notifier) reloading(status string, atMost time.Duration) {
+	if n.ending.Load() {
+		return
+	}
 	n.note(n.Reloading(status))
 	n.note(n.Extend(atMost + startSlack))
 }
 
+// stopping says that the end has begun and takes so long at most.
 func (n *notifier) stopping(atMost time.Duration) {
+	n.ending.Store(true)
 	n.note(n.Stopping("stopping", atMost+stopSlack))
 }
 

@@ -62,7 +62,12 @@ func (s *Server) pidfileStage() stage {
 			}
 			return s.writePIDFile(path)
 		},
-		stop: func(context.Context) error { return osproc.RemovePIDFile(path) },
+		stop: func(context.Context) error {
+			if s.hasLeft() {
+				return nil // it is the successor's, and may be written at this moment
+			}
+			return osproc.RemovePIDFile(path)
+		},
 	}
 }
 

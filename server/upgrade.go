@@ -71,14 +71,15 @@ func (u *upgrader) ask() *attempt {
 		return one
 	}
 	// Ended by its own limits, and by shutdown, which waits.
-	u.runs.Go(func() {
+	go func() {
+		defer u.runs.Done()
 		defer close(one.over)
 		one.result = u.run()
-	})
+	}()
 	return one
 }
 
-// begin tells why there can be no upgrade now.
+// begin tells why there can be no upgrade now, or counts one that runs.
 func (u *upgrader) begin() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -87,7 +88,7 @@ func (u *upgrader) begin() error {
 		return errNoCommand
 	case os.Getpid() == 1:
 		return errPIDOne
-	case u.closed || u.server.hasLeft():
+	case u.closed || u.server.gate.stopping.Load():
 		return errStopping
 	case u.running:
 		return errBusy
@@ -95,6 +96,7 @@ func (u *upgrader) begin() error {
 		return errNotReady
 	}
 	u.running = true
+	u.runs.Add(1) // here, so that shutdown waits for it
 	return nil
 }
 

@@ -36,7 +36,10 @@ type Handle struct {
 
 // Passed are listening sockets that this process was started with, by systemd or by its predecessor. It belongs to
 // one goroutine.
-type Passed struct{ list []*passed }
+type Passed struct {
+	list   []*passed
+	handed bool // a predecessor has numbered the descriptors anew
+}
 
 type passed struct {
 	file    *os.File
@@ -55,6 +58,7 @@ func (p *Passed) AddActivated(files []*os.File) {
 // AddHanded takes a socket over from a predecessor.
 func (p *Passed) AddHanded(file *os.File, handle Handle) {
 	p.list = append(p.list, &passed{file: file, handle: handle, adopted: true})
+	p.handed = true
 }
 
 // Take gives the socket for an address of the configuration, or nil if none was passed; a socket is given once. Of
@@ -62,7 +66,7 @@ func (p *Passed) AddHanded(file *os.File, handle Handle) {
 // anything else is opened.
 func (p *Passed) Take(addr Addr) (*Listener, error) {
 	at := slices.IndexFunc(p.list, func(one *passed) bool { return one.fits(addr) })
-	if at < 0 && addr.Network == networkFD {
+	if at < 0 && addr.Network == networkFD && !p.handed {
 		number, err := strconv.Atoi(addr.Address)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", addr, err)

@@ -3,6 +3,7 @@ package sockets
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -167,6 +168,17 @@ func TestPassed_WhatIsNoListeningSocket(t *testing.T) {
 		} else if _, err := p.Take(addr); !errors.Is(err, ErrNotListening) {
 			t.Error(err)
 		}
+	}
+}
+
+// A predecessor has numbered the descriptors anew, so that a number in the configuration means none of them.
+func TestPassed_NumbersMeanNothingToASuccessor(t *testing.T) {
+	first := listen(t, "127.0.0.1:0", keep)
+	var p Passed
+	p.AddHanded(passOn(t, first), first.Handle())
+	defer p.Close()
+	if take(t, &p, fmt.Sprintf("fd:%d", numberOf(p.list[0].file))) != nil {
+		t.Error("taken by its number")
 	}
 }
 
