@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"penknife/cache/store"
 	"penknife/gateway"
 	"penknife/internal/testkit"
 )
@@ -427,4 +428,30 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// slowLook is a store in which something happens between a look that finds nothing and what follows from it.
+type slowLook struct {
+	Storage
+	once   sync.Once
+	before func()
+}
+
+func (s *slowLook) GetBytes(key []byte) (*store.Item, bool) {
+	item, ok := s.Storage.GetBytes(key)
+	s.once.Do(s.before)
+	return item, ok
+}
+
+// A request that has looked before the answer was stored, and comes to wait after everybody has gone, asks nobody.
+func TestStampede_TooLateToWait(t *testing.T) {
+	b := newBench(t, defaults(), always(fresh, "x"))
+	look := &slowLook{Storage: b.deps.Store}
+	look.before = func() {
+		b.deps.Store = look.Storage
+		b.do(t, "GET /")
+		b.deps.Store = look
+	}
+	b.deps.Store = look
+	b.expect(t, b.do(t, "GET /"), "hit; ttl=60", 1)
 }

@@ -352,3 +352,19 @@ func TestDecline_RemovesWhatWasStored(t *testing.T) {
 		t.Errorf("%+v", g)
 	}
 }
+
+// A variant that is soon stale does not take the others with it.
+func TestVary_EachVariantHasItsOwnTime(t *testing.T) {
+	cfg := defaults()
+	cfg.KeepStale = 0
+	b := newBench(t, cfg, func(_ int, vars map[string]string) reply {
+		return reply{fields: "Cache-Control: max-age=" + vars["HTTP_X"] + "; Vary: X", body: "x"}
+	})
+	for calls, order := range [][]string{{"100", "10"}, {"10", "100"}} {
+		for _, x := range order {
+			b.do(t, "GET /"+number(calls), "X: "+x)
+		}
+		b.clock.advance(50 * time.Second)
+		b.expect(t, b.do(t, "GET /"+number(calls), "X: 100"), "hit; ttl=50", 2*calls+2)
+	}
+}

@@ -56,8 +56,7 @@ func (f *fetch) store(e *entry, a *answer) (*entry, Reason) {
 		vary := slices.Clone(a.vary)
 		slices.Sort(vary)
 		vary = slices.Compact(vary)
-		note := &entry{flags: entryVaries, received: e.received, vary: vary}
-		if reason := f.put(base, note, nil, until); reason != 0 {
+		if reason := f.noteVary(base, vary, until); reason != 0 {
 			return nil, reason
 		}
 		key = string(appendVariant([]byte(base), f.req.Vars, vary))
@@ -89,8 +88,16 @@ type item struct {
 	until time.Time
 }
 
-func (f *fetch) put(key string, e *entry, tags []string, until time.Time) Reason {
-	return f.putValue(key, e.encode(), e, item{tags: tags, until: until})
+// noteVary stores what the answers of a URL vary on, unless that is known for long enough: a variant that is soon stale
+// must not take the others with it.
+func (f *fetch) noteVary(base string, vary []string, until time.Time) Reason {
+	if held, ok := f.h.deps.Store.GetBytes([]byte(base)); ok && !held.Expires.Before(until) {
+		if e, ok := held.View.(*entry); ok && e.has(entryVaries) && slices.Equal(e.vary, vary) {
+			return 0
+		}
+	}
+	note := &entry{flags: entryVaries, received: f.received.UnixNano(), vary: vary}
+	return f.putValue(base, note.encode(), note, item{until: until})
 }
 
 // putValue stores a value. An entry that is not the only one of its URL has a tag by which all of those are found.
