@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"penknife/cache/store"
 	"penknife/gateway"
 )
 
@@ -235,7 +236,7 @@ func (f *fetch) outcome() Outcome {
 
 // forget removes what is stored for the request.
 func (f *fetch) forget() {
-	if _, err := f.h.deps.Store.Delete(f.key); err != nil {
+	if _, err := f.h.deps.Store.Delete(f.key); err != nil && !errors.Is(err, store.ErrAway) {
 		f.h.deps.Log.Warn("cache: an answer that is not good any more could not be removed", "request", f.req.ID, "error", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"penknife/cache/store"
 	"penknife/gateway"
 )
 
@@ -70,7 +71,7 @@ func (h *Handler) resolve(t *originTarget, reference string) (string, bool) {
 // removeURL removes all that is stored for a URL, and gives how much that was.
 func (h *Handler) removeURL(url string) int {
 	n, err := h.removeAll(url)
-	if err != nil {
+	if err != nil && !errors.Is(err, store.ErrAway) { // the store says once that Redis is away
 		h.deps.Log.Warn("cache: not everything could be removed", "url", url, "error", err)
 	}
 	return n

@@ -144,5 +144,3 @@ func (l *local) removePrefix(prefix string) (n int) {
 	}
 	return n
 }
-
-func (l *local) clear() { l.cache.InvalidateAll() }

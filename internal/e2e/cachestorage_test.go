@@ -118,6 +118,12 @@ func TestResponsesOfTwoOnOneRedis(t *testing.T) {
 				t.Errorf("%s without redis: %s gives %q", c.Name, path, body)
 			}
 		}
+		c.Do(t, testkit.Call{Method: "POST", Target: "/a/1", Headers: []string{"Host: example.com"}}) // removes what is stored
+	}
+	for _, s := range []*testkit.Server{a, b} {
+		if strings.Contains(s.Output(), "be removed") || strings.Count(s.Output(), "redis is away") != 1 {
+			t.Error("the log has more than one line about redis")
+		}
 	}
 }
 
