@@ -10,7 +10,8 @@ import (
 	"penknife/requestids"
 )
 
-// TestIdentify: only a trusted peer's identifier counts, and only if it is one; the application sees no other.
+// TestIdentify: only a trusted peer's identifier counts, and only if it is one. The application sees it as REQUEST_ID, and
+// the client's header, or its absence, as it is.
 func TestIdentify(t *testing.T) {
 	limits := configs.Default().Limits
 	for name, test := range map[string]struct {
@@ -39,8 +40,9 @@ func TestIdentify(t *testing.T) {
 			want = string(p.ids.Append(nil, 77))
 		}
 		vars := varsOf(t, req.Vars) // fails if a name is there twice
-		if string(req.RequestID) != want || vars["HTTP_X_REQUEST_ID"] != want || vars["HTTP_X_LAST"] != "1" || req.Trusted != test.trusted {
-			t.Errorf("%s: %q, variable %q, want %q", name, req.RequestID, vars["HTTP_X_REQUEST_ID"], want)
+		_, headed := vars["HTTP_X_REQUEST_ID"]
+		if string(req.RequestID) != want || vars["REQUEST_ID"] != want || headed != (test.fields != "") || vars["HTTP_X_LAST"] != "1" || req.Trusted != test.trusted {
+			t.Errorf("%s: %q, variable %q, want %q", name, req.RequestID, vars["REQUEST_ID"], want)
 		}
 	}
 }

@@ -132,11 +132,12 @@ func (h *head) buildVars(dst []byte, p *peer, req *gateway.Request) ([]byte, *re
 	if bad != nil {
 		return dst, bad
 	}
-	if p.ids != nil && id.to == 0 {
-		dst, id.from = p.ids.AppendVar(dst, nil, req.ID)
-		id.to = len(dst)
+	if p.ids != nil {
+		at := 0
+		dst, at = p.ids.AppendVar(dst, id, req.ID)
+		req.RequestID = dst[at:]
 	}
-	req.Vars, req.RequestID, req.Trusted = dst, id.of(dst), p.trusted
+	req.Vars, req.Trusted = dst, p.trusted
 	req.Method, req.Target, req.Path, req.Query = method.of(dst), target.of(dst), path.of(dst), query.of(dst)
 	req.Host, req.Scheme, req.Proto, req.RemoteAddr = host.of(dst), scheme.of(dst), proto.of(dst), remote.of(dst)
 	return dst, nil
@@ -153,19 +154,15 @@ func (h *head) appendContentVars(dst []byte) []byte {
 	return dst
 }
 
-// appendFields appends the HTTP_ variables. id is where the request's identifier is, if the peer gave one that counts.
-func (h *head) appendFields(dst []byte, p *peer) (block []byte, id span, bad *refusal) {
+// appendFields appends the HTTP_ variables. id is the request's identifier, if the peer gave one that counts.
+func (h *head) appendFields(dst []byte, p *peer) (block, id []byte, bad *refusal) {
 	for i := range h.fields {
 		f := &h.fields[i]
 		if f.merged || h.forwards && !p.trusted && isForwardedName(f.name) {
 			continue
 		}
-		if p.ids.IsHeader(f.name) {
-			if p.trusted && f.next == 0 && requestids.Valid(f.value) {
-				dst, id.from = p.ids.AppendVar(dst, f.value, 0)
-				id.to = len(dst)
-			}
-			continue // anything else would be somebody's invention
+		if p.trusted && f.next == 0 && p.ids.IsHeader(f.name) && requestids.Valid(f.value) {
+			id = f.value
 		}
 		size := len("HTTP_") + len(f.name)
 		dst = append(dst, byte(size), byte(size>>8))

@@ -11,13 +11,19 @@ import (
 // MaxLength is the longest identifier that is taken from a peer, in bytes.
 const MaxLength = 128
 
+// Variable is in what the application finds the identifier. It does not begin with HTTP_, since PEP 3333 keeps those for
+// what the client's header has. encodedVariable is it with its length in front, as var blocks have it.
+const (
+	Variable        = "REQUEST_ID"
+	encodedVariable = "\x0a\x00" + Variable
+)
+
 // Source makes identifiers. A nil *Source makes none, and its methods do nothing.
 type Source struct {
-	header   string // "X-Request-ID"
-	variable string // "HTTP_X_REQUEST_ID"
-	encoded  string // the variable with its length in front, as var blocks have it
-	prefix   string
-	field    string // "X-Request-ID: ", or empty when answers do not name the request
+	header         string // "X-Request-ID"
+	headerVariable string // "HTTP_X_REQUEST_ID"
+	prefix         string
+	field          string // "X-Request-ID: ", or empty when answers do not name the request
 }
 
 // New makes a Source for requests that carry their identifier in a header. With respond, answers carry it too. An empty
@@ -29,10 +35,9 @@ func New(header string, respond bool) *Source {
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // it never fails
 	s := &Source{
-		header: header, variable: "HTTP_" + strings.ToUpper(strings.ReplaceAll(header, "-", "_")),
+		header: header, headerVariable: "HTTP_" + strings.ToUpper(strings.ReplaceAll(header, "-", "_")),
 		prefix: strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(random[:])) + "-",
 	}
-	s.encoded = string([]byte{byte(len(s.variable)), byte(len(s.variable) >> 8)}) + s.variable
 	if respond {
 		s.field = header + ": "
 	}
@@ -66,7 +71,7 @@ func (s *Source) Append(dst []byte, number uint64) []byte {
 // AppendVar appends the variable that tells the application an identifier, as var blocks have it, and gives where in
 // the result the value begins. id must be Valid; an empty one is made from number.
 func (s *Source) AppendVar(dst, id []byte, number uint64) (block []byte, value int) {
-	dst = append(append(dst, s.encoded...), 0, 0)
+	dst = append(append(dst, encodedVariable...), 0, 0)
 	value = len(dst)
 	if len(id) > 0 {
 		dst = append(dst, id...)
@@ -83,8 +88,10 @@ func (s *Source) IsHeader(name []byte) bool {
 	return s != nil && len(name) == len(s.header) && strings.EqualFold(string(name), s.header)
 }
 
-// IsVariable tells whether a variable's name is that of the identifier.
-func (s *Source) IsVariable(name []byte) bool { return s != nil && string(name) == s.variable }
+// IsHeaderVariable tells whether a variable's name is that of the header.
+func (s *Source) IsHeaderVariable(name []byte) bool {
+	return s != nil && string(name) == s.headerVariable
+}
 
 // AppendField appends the header line of the answer to a request, if answers have one and fields, the lines that the
 // application gave, has none.

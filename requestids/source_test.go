@@ -34,15 +34,15 @@ func TestValid(t *testing.T) {
 func TestVariable(t *testing.T) {
 	s := New("X-Correlation-Id", true)
 	block, at := s.AppendVar([]byte(nil), nil, 12)
-	value, there := uwsgiproto.Vars(block).Lookup("HTTP_X_CORRELATION_ID")
+	value, there := uwsgiproto.Vars(block).Lookup(Variable)
 	if !there || !bytes.Equal(value, s.Append(nil, 12)) || !bytes.Equal(block[at:], value) {
 		t.Errorf("%q", block)
 	}
 	block, _ = s.AppendVar(block[:0], []byte("taken"), 12)
-	if value, _ = uwsgiproto.Vars(block).Lookup("HTTP_X_CORRELATION_ID"); string(value) != "taken" {
+	if value, _ = uwsgiproto.Vars(block).Lookup(Variable); string(value) != "taken" {
 		t.Errorf("%q", block)
 	}
-	if !s.IsHeader([]byte("x-correlation-ID")) || s.IsHeader([]byte("x-correlation-ix")) || !s.IsVariable([]byte("HTTP_X_CORRELATION_ID")) {
+	if !s.IsHeader([]byte("x-correlation-ID")) || s.IsHeader([]byte("x-correlation-ix")) || !s.IsHeaderVariable([]byte("HTTP_X_CORRELATION_ID")) {
 		t.Error("the names are not known")
 	}
 }
@@ -63,7 +63,7 @@ func TestField(t *testing.T) {
 
 func TestNone(t *testing.T) {
 	none := New("", true)
-	if none != nil || none.IsHeader([]byte("X")) || none.IsVariable([]byte("X")) || len(none.Append(nil, 1)) > 0 ||
+	if none != nil || none.IsHeader([]byte("X")) || none.IsHeaderVariable([]byte("X")) || len(none.Append(nil, 1)) > 0 ||
 		len(none.AppendField(nil, nil, []byte("x"))) > 0 {
 		t.Error("no header, and still something is done")
 	}

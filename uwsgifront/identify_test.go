@@ -10,8 +10,8 @@ import (
 	"penknife/uwsgiproto"
 )
 
-// TestIdentify: whatever the web server says, the block has the identifier's variable exactly once, with the value that
-// the request has, and nothing else of it is changed.
+// TestIdentify: whatever the web server says, the last REQUEST_ID of the block, which counts, is what the request is
+// called, and what was sent is there unchanged before it.
 func TestIdentify(t *testing.T) {
 	const body = "abc"
 	for name, test := range map[string]struct {
@@ -21,12 +21,12 @@ func TestIdentify(t *testing.T) {
 		"none":      {nil, ""},
 		"header":    {[]string{"HTTP_X_REQUEST_ID=0f1e"}, "0f1e"},
 		"plain":     {[]string{"REQUEST_ID=0f1e"}, "0f1e"},
-		"both":      {[]string{"REQUEST_ID=no", "HTTP_X_REQUEST_ID=yes"}, "yes"},
+		"both":      {[]string{"REQUEST_ID=yes", "HTTP_X_REQUEST_ID=no"}, "yes"},
 		"twice":     {[]string{"HTTP_X_REQUEST_ID=a", "HTTP_X_REQUEST_ID=b"}, ""},
 		"no id":     {[]string{"HTTP_X_REQUEST_ID=a b"}, ""},
 		"empty":     {[]string{"HTTP_X_REQUEST_ID="}, ""},
 		"bad plain": {[]string{"REQUEST_ID=\n"}, ""},
-		"fallback":  {[]string{"HTTP_X_REQUEST_ID=", "REQUEST_ID=0f1e"}, "0f1e"},
+		"fallback":  {[]string{"REQUEST_ID=a b", "HTTP_X_REQUEST_ID=0f1e"}, "0f1e"},
 		"too long":  {[]string{"HTTP_X_REQUEST_ID=" + strings.Repeat("x", 200)}, ""},
 	} {
 		for _, content := range []string{"", body} {
@@ -48,26 +48,11 @@ func TestIdentify(t *testing.T) {
 			if string(c.req.RequestID) != want {
 				t.Errorf("%s: %q, want %q", name, c.req.RequestID, want)
 			}
-			var others []byte
-			times := 0
-			for rest := uwsgiproto.Vars(c.req.Vars); len(rest) > 0; {
-				key, value, after, err := rest.Next()
-				if err != nil {
-					t.Fatal(name, err)
-				}
-				if string(key) == "HTTP_X_REQUEST_ID" {
-					times++
-					if string(value) != want {
-						t.Errorf("%s: the variable is %q", name, value)
-					}
-				} else {
-					others = append(others, rest[:len(rest)-len(after)]...)
-				}
-				rest = after
+			if value, there := uwsgiproto.Vars(c.req.Vars).Lookup("REQUEST_ID"); !there || string(value) != want {
+				t.Errorf("%s: the variable is %q, want %q", name, value, want)
 			}
-			expected := appendWithout(nil, []byte(sent[uwsgiproto.HeaderSize:]), s.ids)
-			if times != 1 || !bytes.Equal(others, expected) {
-				t.Errorf("%s: the variable is there %d times, the others are %q", name, times, others)
+			if received := sent[uwsgiproto.HeaderSize:]; !bytes.HasPrefix(c.req.Vars, []byte(received)) {
+				t.Errorf("%s: the block was changed to %q", name, c.req.Vars)
 			}
 			if got := make([]byte, 8); content != "" {
 				if n, _ := c.body.Read(got); string(got[:n]) != body {

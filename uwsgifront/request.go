@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 
+	"penknife/requestids"
 	"penknife/uwsgiproto"
 )
 
@@ -75,10 +76,10 @@ func (c *conn) view(found *cgi, key, value []byte) {
 		found.https = value
 	case "REQUEST_SCHEME":
 		found.requestScheme = value
-	case "REQUEST_ID":
+	case requestids.Variable:
 		found.plainID = value
 	default:
-		if c.srv.ids.IsVariable(key) {
+		if c.srv.ids.IsHeaderVariable(key) {
 			found.headerID = value
 			found.headerIDs++
 		}

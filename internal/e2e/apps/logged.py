@@ -6,7 +6,7 @@ import time
 def application(environ, start_response):
     path = environ["PATH_INFO"]
     if path == "/boom":
-        raise KeyError("boom of " + environ.get("HTTP_X_REQUEST_ID", "-"))
+        raise KeyError("boom of " + environ.get("REQUEST_ID", "-"))
     if path == "/say":
         environ["wsgi.errors"].write("said-something\n")
     if path == "/slow":
@@ -21,7 +21,7 @@ def application(environ, start_response):
         sys.stdout.flush()
     if path == "/json":
         print('{"own": "line"}', flush=True)
-    body = "|".join(environ.get(name, "-") for name in ("HTTP_X_REQUEST_ID", "HTTP_TRACEPARENT", "HTTP_TRACESTATE")).encode("latin-1")
+    body = "|".join(environ.get(name, "-") for name in ("REQUEST_ID", "HTTP_TRACEPARENT", "HTTP_TRACESTATE")).encode("latin-1")
     if path == "/big":
         body = b"x" * (64 << 20)
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body))), ("X-Answer", "a b")])
