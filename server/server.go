@@ -240,7 +240,9 @@ func (s *Server) run(ctx context.Context) error {
 	s.log.Info("penknife starting", "version", s.version, "pid", os.Getpid(), "config", s.loaded.File)
 	stages := s.stages()
 	grace := time.Duration(0)
-	s.notify.starting(s.loaded.Config.Workers.StartTimeout)
+	if s.predecessor == nil { // the service manager does not believe anybody else before it is told of us
+		s.notify.starting(s.loaded.Config.Workers.StartTimeout)
+	}
 	err := stages.start(ctx)
 	if err == nil {
 		grace, err = s.waitForStop(ctx)

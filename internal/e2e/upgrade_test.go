@@ -249,7 +249,7 @@ func serveGated(t *testing.T) (v *versioned, gate *testkit.Gate) {
 	gate = testkit.NewGate(t)
 	gated := testkit.Write(t, testkit.Dir(t), "gated", "")
 	v = &versioned{Server: serve(t, "gatedimport:application", testkit.Options{
-		Successors: true, Env: []string{"GATED=" + gated},
+		Successors: true, Env: []string{"GATED=" + gated}, Config: "workers: {start_timeout: 60s}\n",
 	})}
 	t.Cleanup(func() { stopSuccessor(t, v) })
 	if err := os.WriteFile(gated, []byte(gate.Path), 0o600); err != nil {
@@ -321,6 +321,20 @@ func TestUpgradeWithoutTheOldProcess(t *testing.T) {
 	}
 	if pid := v.status(t).PID; pid != next {
 		t.Errorf("pid %d serves, not %d", pid, next)
+	}
+}
+
+// TestUpgradeThatTakesTooLong: the new process has workers.start_timeout, as at any start.
+func TestUpgradeThatTakesTooLong(t *testing.T) {
+	v, _ := serveGated(t)
+	testkit.Write(t, v.Dir, "penknife.yaml", "workers: {start_timeout: 1s}\n")
+	next, result := begin(t, v)
+	if text := <-result; !strings.HasPrefix(text, "3 ") || !strings.Contains(text, "1s") {
+		t.Error(text)
+	}
+	v.CheckNobodyLeft(t, []int{next})
+	for _, c := range v.Fronts() {
+		expectBody(t, c.Do(t, testkit.Call{}), "1\n")
 	}
 }
 
