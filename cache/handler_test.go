@@ -28,7 +28,7 @@ func TestHit_SaysWhatItIs(t *testing.T) {
 	}
 	b.expect(t, b.do(t, "GET /b"), "fwd=uri-miss; stored", 2)
 	b.clock.advance(50 * time.Second)
-	b.expect(t, b.do(t, "GET /a"), "fwd=uri-miss; stored", 3)
+	b.expect(t, b.do(t, "GET /a"), "fwd=stale; stored", 3)
 	if b.tally.of(Hit) != 1 || b.tally.of(Miss) != 3 {
 		t.Errorf("counted: %v", b.tally.outcomes)
 	}

@@ -136,9 +136,6 @@ func (f *fetch) confirmed(resp *gateway.Response) (*gateway.Response, error) {
 		return nil, nil
 	}
 	how := f.forwarded(http.StatusNotModified, reason)
-	if how.why == forwardURI || how.why == forwardVary {
-		how.why = forwardStale
-	}
 	return f.v.fetched(stored, Revalidated, how)
 }
 

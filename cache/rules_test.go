@@ -75,7 +75,7 @@ func TestStatusTTLAndHeuristic(t *testing.T) {
 	b.clock.advance(9 * time.Second)
 	b.expect(t, b.do(t, "GET /"), "hit; ttl=1", 1)
 	b.clock.advance(time.Second)
-	b.expect(t, b.do(t, "GET /"), "fwd=uri-miss; stored", 2)
+	b.expect(t, b.do(t, "GET /"), "fwd=stale; stored", 2)
 
 	cfg = defaults()
 	cfg.Heuristic = 10

@@ -150,7 +150,7 @@ func (v *visit) decide(e *entry) (*gateway.Response, error) {
 
 // forward asks the application; e is what it may confirm.
 func (v *visit) forward(e *entry) (*gateway.Response, error) {
-	plan := fetchPlan{why: v.missReason(), stale: e}
+	plan := fetchPlan{why: v.missReason(e), stale: e}
 	switch {
 	case e != nil && !v.isHead && v.isOwnWish(e):
 		plan.why = forwardRequest
@@ -169,7 +169,11 @@ func (v *visit) forward(e *entry) (*gateway.Response, error) {
 	return v.join(e)
 }
 
-func (v *visit) missReason() forward {
+// missReason says why the application is asked, although e was there.
+func (v *visit) missReason(e *entry) forward {
+	if e != nil {
+		return forwardStale
+	}
 	if len(v.key) > v.base {
 		return forwardVary
 	}
@@ -185,7 +189,7 @@ func (v *visit) isOwnWish(e *entry) bool {
 func (v *visit) join(e *entry) (*gateway.Response, error) {
 	patience := v.set.cfg.Wait - v.h.deps.Now().Sub(v.r.Start)
 	if patience <= 0 || v.rounds >= maxRounds {
-		return v.fetch(fetchPlan{why: v.missReason(), stale: e})
+		return v.fetch(fetchPlan{why: v.missReason(e), stale: e})
 	}
 	v.rounds++
 	if v.r.Later != nil {
@@ -251,7 +255,8 @@ func (v *visit) landed(l landing) (*gateway.Response, error) {
 		return v.lead(l.flight, v.again())
 	case l.signal == signalAlone:
 		v.h.passing.add(v.key, v.class(), v.h.deps.Now().Add(v.set.cfg.UncacheableFor))
-		return v.fetch(fetchPlan{why: v.missReason(), stale: v.again()})
+		e := v.again()
+		return v.fetch(fetchPlan{why: v.missReason(e), stale: e})
 	}
 	return v.decide(v.again())
 }
@@ -270,7 +275,7 @@ func (v *visit) lead(flight *flight, e *entry) (*gateway.Response, error) {
 			return v.hit(now, Hit, age)
 		}
 	}
-	return v.fetch(fetchPlan{why: v.missReason(), stale: e, flight: flight})
+	return v.fetch(fetchPlan{why: v.missReason(e), stale: e, flight: flight})
 }
 
 // until gives how long an entry may be of use: fresh, sent stale, or confirmed by the application.
