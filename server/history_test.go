@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,9 +13,23 @@ import (
 // TestHistory: samples are taken while there are requests or somebody looks, and none otherwise.
 func TestHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		totals, taken := metrics.Totals{}, 0
+		var mu sync.Mutex // guards what the goroutine of history reads and the test writes
+		totals, samples := metrics.Totals{}, 0
+		taken := func() int {
+			mu.Lock()
+			defer mu.Unlock()
+			return samples
+		}
+		count := func(ok, bad uint64) {
+			mu.Lock()
+			defer mu.Unlock()
+			totals.Classes[2] += ok
+			totals.Classes[5] += bad
+		}
 		h := newHistory(func(since time.Duration) moment {
-			taken++
+			mu.Lock()
+			defer mu.Unlock()
+			samples++
 			now := totals
 			m := moment{totals: &now}
 			m.sample.Waiting = 3
@@ -22,27 +37,27 @@ func TestHistory(t *testing.T) {
 		})
 		h.start()
 		<-time.After(time.Hour) // of the bubble's clock
-		if taken != 0 {
-			t.Errorf("%d samples of nothing", taken)
+		if n := taken(); n != 0 {
+			t.Errorf("%d samples of nothing", n)
 		}
-		totals.Classes[2], totals.Classes[5] = 7, 2
+		count(7, 2)
 		h.requested()
 		<-time.After(time.Minute)
-		if taken < 5 || taken > 7 {
-			t.Errorf("%d samples after the last request", taken)
+		if n := taken(); n < 5 || n > 7 {
+			t.Errorf("%d samples after the last request", n)
 		}
 		seen := h.past() // wakes it
 		first := seen[0]
 		if first.Requests != 9 || first.Errors != 2 || first.Waiting != 3 || first.Seconds != 1 || seen[1].Requests != 0 {
 			t.Errorf("%+v", seen[:2])
 		}
-		before := taken
+		before := taken()
 		<-time.After(10 * time.Minute)
-		if grown := taken - before; grown < 5 || grown > 11 {
+		if grown := taken() - before; grown < 5 || grown > 11 {
 			t.Errorf("%d samples after a look", grown)
 		}
 		for range historyKept + 50 {
-			totals.Classes[2]++
+			count(1, 0)
 			h.requested()
 			<-time.After(time.Second)
 		}

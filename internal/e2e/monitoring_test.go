@@ -90,6 +90,7 @@ func TestAlertRules(t *testing.T) {
 	folder := filepath.Join(testkit.Root(t), "packaging", "prometheus")
 	promtool(t, "", "check", "rules", filepath.Join(folder, "rules.yml"))
 	promtool(t, "", "test", "rules", filepath.Join(folder, "rules.test.yml"))
+	promtool(t, "", "test", "rules", filepath.Join(folder, "recorded.test.yml"))
 	rules, tests := packaged(t, "prometheus/rules.yml"), packaged(t, "prometheus/rules.test.yml")
 	docs := testkit.ReadFile(t, filepath.Join(testkit.Root(t), "docs", "alerts.md"))
 	alerts := regexp.MustCompile(`- alert: (\w+)`).FindAllStringSubmatch(rules, -1)
