@@ -215,7 +215,7 @@ func (f *fetch) forwarded(status int, reason Reason) forwarded {
 
 // decline passes on an answer that is not stored. What was stored before is not what the application says now.
 func (f *fetch) decline(resp *gateway.Response, reason Reason) (*gateway.Response, error) {
-	if f.stale != nil && resp.Status < 500 {
+	if f.stale != nil && resp.Status < 500 && !reason.isOfTheRequest() {
 		f.forget()
 	}
 	if reason != ReasonCut && reason != ReasonFull && reason != ReasonPurged && !isServerError(resp.Status) && f.why != forwardPartial {

@@ -368,3 +368,25 @@ func TestVary_EachVariantHasItsOwnTime(t *testing.T) {
 		b.expect(t, b.do(t, "GET /"+number(calls), "X: 100"), "hit; ttl=50", 2*calls+2)
 	}
 }
+
+// A client that wants its own answer not to be stored takes nothing from the others.
+func TestNoStoreOfClients_RemovesNothing(t *testing.T) {
+	b := newBench(t, defaults(), func(call int, vars map[string]string) reply {
+		if vars["HTTP_IF_NONE_MATCH"] != "" {
+			return reply{status: 304}
+		}
+		return reply{fields: fresh + `; ETag: "a"`, body: number(call)}
+	})
+	b.do(t, "GET /")
+	for _, line := range []string{"GET /", "HEAD /"} {
+		b.do(t, line, "Cache-Control: no-cache, no-store")
+		if g := b.do(t, "GET /"); g.field("Cache-Status") != "penknife; hit; ttl=60" || g.body != "1" {
+			t.Errorf("%s: %+v", line, g)
+		}
+	}
+	b.app.answer = func(int, map[string]string) reply { return reply{fields: fresh, body: "other"} }
+	b.do(t, "GET /", "Cache-Control: no-cache, no-store")
+	if g := b.do(t, "GET /"); g.body != "1" {
+		t.Errorf("%+v", g)
+	}
+}

@@ -129,7 +129,9 @@ func (f *fetch) confirmed(resp *gateway.Response) (*gateway.Response, error) {
 	stored, reason := f.freshen(fields)
 	if reason != 0 {
 		f.count(0, reason, 0)
-		f.forget()
+		if !reason.isOfTheRequest() {
+			f.forget()
+		}
 		f.land(landing{signal: signalAgain})
 	}
 	if f.background {
@@ -202,7 +204,7 @@ func (f *fetch) headed(resp *gateway.Response) (*gateway.Response, error) {
 		if a.resembles(f.stale) {
 			_, reason = f.freshen(mergedFields(f.stale.full, resp.Fields, f.stripping(), f.received))
 		}
-		if !a.resembles(f.stale) || reason != 0 {
+		if !a.resembles(f.stale) || reason != 0 && !reason.isOfTheRequest() {
 			f.forget()
 		}
 	}

@@ -43,6 +43,11 @@ func (r Reason) String() string {
 	return "unknown"
 }
 
+// isOfTheRequest says that another request's answer could be stored all the same: it says nothing about what is stored.
+func (r Reason) isOfTheRequest() bool {
+	return r == ReasonClient || r == ReasonUser || r == ReasonCookie
+}
+
 // Reasons lists the words of all reasons, by their numbers, for labels; the first is an answer that was stored.
 func Reasons() []string { return reasons[:] }
 
