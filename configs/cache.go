@@ -94,8 +94,8 @@ var cacheDocs = map[string]keyDoc{
 		"502, 503 or 504, if the application does not say itself (RFC 5861)."},
 	"cache.keep_stale": {max: 366 * day, doc: "How long after its freshness an answer is kept, so that the application may " +
 		"confirm it with 304, and for clients that take it stale (max-stale)."},
-	"cache.wait": {max: day, doc: "How long a request waits for another one that fetches the same from the application. " +
-		"After that it asks the application itself."},
+	"cache.wait": {max: day, doc: "How long a request waits for another one that fetches the same from the application, at " +
+		"most `workers.queue_timeout`. After that it asks the application itself."},
 	"cache.uncacheable_for": {max: day, doc: "How long it is remembered that the answer for a URL cannot be cached, so that " +
 		"requests for it do not wait for each other."},
 	"cache.revalidations": {min: 1, max: 1024, doc: "How many answers are fetched anew in the background at the same time."},

@@ -29,6 +29,15 @@ func (s *Server) newResponseCache(cfg configs.Cache, next gateway.Handler) (*cac
 	return handler, nil
 }
 
+// boundedCache is the section of the cache, in which no request waits for another one longer than it would for a worker.
+func boundedCache(cfg configs.Config) configs.Cache {
+	section := cfg.Cache
+	if patience := cfg.Workers.QueueTimeout; patience > 0 {
+		section.Wait = min(section.Wait, patience)
+	}
+	return section
+}
+
 func rulePaths(cfg configs.Cache) []string {
 	paths := make([]string, len(cfg.Rules))
 	for i, rule := range cfg.Rules {

@@ -20,7 +20,7 @@ func buildHandler(s *Server) (gateway.Handler, error) {
 		}
 		handler = sender
 	}
-	if cfg := s.loaded.Config.Cache; cfg.Enabled {
+	if cfg := boundedCache(s.loaded.Config); cfg.Enabled {
 		responses, err := s.newResponseCache(cfg, handler)
 		if err != nil {
 			return nil, err

@@ -58,7 +58,7 @@ func (s *Server) loadAnew(ctx context.Context, read func() (*configs.Loaded, err
 	if err := s.engine.Reload(ctx, loaded); err != nil {
 		return restart, err
 	}
-	s.configureCache(loaded.Config.Cache)
+	s.configureCache(boundedCache(loaded.Config))
 	s.logs.level.Set(logLevels[loaded.Config.Log.Level])
 	s.inForce.Store(loaded)
 	s.reloadSidecars(loaded)
