@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+
+	"penknife/osproc"
 )
 
 // gcPercent is what GOGC is unless the operator says otherwise. The live heap is a few megabytes (connections and
@@ -24,10 +26,15 @@ func tuneGC(environ []string) {
 // two CPUs the Python workers need the second anyway, so there it stays at two. GOMAXPROCS, if set, is the operator's
 // word. It returns how many CPUs this process may use.
 func tuneProcessors(environ []string) (cpus int) {
-	cpus = runtime.GOMAXPROCS(0) // knows CPU affinity and the control group's quota
-	if cpus != 2 && !isSet(environ, "GOMAXPROCS") {
-		runtime.GOMAXPROCS(cpus + 1)
+	if isSet(environ, "GOMAXPROCS") {
+		return runtime.GOMAXPROCS(0)
 	}
+	cpus = osproc.CPUs()
+	processors := cpus + 1
+	if cpus == 2 {
+		processors = cpus
+	}
+	runtime.GOMAXPROCS(processors)
 	return cpus
 }
 
