@@ -30,6 +30,8 @@ type file struct {
 	whole       *gateway.Response // the complete answer, shared by all requests; nil without content
 	unchanged   *gateway.Response
 
+	confirmed atomic.Int64 // when the disk last said that it is still this file, since mount.born
+
 	codings  atomic.Uint32 // of a plain file: the siblings that it has
 	codingAt atomic.Int64  // and when they were looked for
 

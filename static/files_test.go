@@ -338,3 +338,18 @@ func BenchmarkServeFromMemory(b *testing.B) {
 		}
 	}
 }
+
+// TestConfirmedForAMoment: within confirmFor the disk is not asked again, and after it always.
+func TestConfirmedForAMoment(t *testing.T) {
+	s := newSite(t, map[string]string{"a.txt": "one"}, nil)
+	s.expect("/static/a.txt", 200, "one")
+	s.mounts[0].confirmFor = time.Hour
+	s.expect("/static/a.txt", 200, "one") // confirmed now
+	s.write("a.txt", "three")
+	s.expect("/static/a.txt", 200, "one")
+	s.mounts[0].confirmFor = 0
+	s.expect("/static/a.txt", 200, "three")
+	if confirmFor > 100*time.Microsecond {
+		t.Errorf("%v is long enough for a client to see an old file", confirmFor)
+	}
+}

@@ -63,6 +63,7 @@ func newSite(t testing.TB, files map[string]string, change func(*configs.Static)
 		t.Fatal(err)
 	}
 	s.mounts[0].settle = -time.Hour // the tests write and read within one tick, but never in the same size
+	s.mounts[0].confirmFor = 0      // and within less than a client needs
 	return s
 }
 

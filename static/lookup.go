@@ -6,6 +6,9 @@ const (
 	// siblingsFor is how long an answer to "which siblings are there" is used. A file itself is always looked at; only
 	// the appearance of a new sibling may be noticed that late.
 	siblingsFor = time.Second
+	// confirmFor is how long "it is still that file" is believed. A file that is asked for more often than that saves a
+	// tenth of the server's time (decision 0011), and no client can tell: a request takes longer to arrive.
+	confirmFor = 100 * time.Microsecond
 	// siblingLag is how much older than the file a sibling may be: tools that copy a tree set times in any order, but
 	// one of an earlier deploy has another content.
 	siblingLag = time.Minute
@@ -31,8 +34,7 @@ func (m *mount) lookCoded(rel []byte, c coding) (p place, err error) {
 		key = append(append(append(space[:0], rel...), 0), c.suffix()...)
 	}
 	if f := m.memory.get(key); f != nil {
-		p.id, err = look(f.path)
-		if err == nil && p.id == f.id {
+		if p.id, err = m.confirm(f); err == nil && p.id == f.id {
 			p.held = f
 			p.wanted = wanted{key: f.key, path: f.path, coding: c, varies: f.varies, plain: f.plain}
 			return p, nil
@@ -43,6 +45,19 @@ func (m *mount) lookCoded(rel []byte, c coding) (p place, err error) {
 	p.wanted = wanted{key: string(key), plain: plain, path: m.pathOf(plain) + c.suffix(), coding: c}
 	p.id, err = look(p.path)
 	return p, err
+}
+
+// confirm asks the disk what is at a held file's path, unless somebody has just done so.
+func (m *mount) confirm(f *file) (identity, error) {
+	now := int64(time.Since(m.born))
+	if now-f.confirmed.Load() < int64(m.confirmFor) {
+		return f.id, nil
+	}
+	id, err := look(f.path)
+	if err == nil && id == f.id {
+		f.confirmed.Store(now) // of before the look
+	}
+	return id, err
 }
 
 func (m *mount) pathOf(name string) string {

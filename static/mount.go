@@ -47,6 +47,8 @@ type mount struct {
 	compressing sync.Mutex
 	maxHeld     int64
 	settle      time.Duration // see settled
+	confirmFor  time.Duration // see confirm
+	born        time.Time
 	boundary    boundary
 	next        gateway.Handler
 	counter     Counter
@@ -66,6 +68,7 @@ func newMount(cfg configs.Static, open *opener, deps Deps) (*mount, error) {
 		prefix: strings.TrimRight(cfg.URL, "/"), root: root, single: !info.IsDir(), fallsOn: cfg.Fallthrough,
 		index: cfg.Index, fallback: cfg.Fallback, listing: cfg.Listing, siblings: cfg.Precompressed, compress: cfg.Compress, cacheControl: cfg.CacheControl,
 		headers: appendHeaders(nil, cfg.Headers), types: cfg.Types, open: open, settle: settleTime,
+		confirmFor: confirmFor, born: time.Now().Add(-time.Hour), // so that 0 is long ago
 		maxHeld: min(maxHeld, int64(cfg.Memory)), next: deps.Next, counter: deps.Counter, log: deps.Log,
 	}
 	if m.pages, err = parseListing(); err != nil {
