@@ -77,15 +77,41 @@ func (c *Client) Report(ctx context.Context) (Report, error) {
 // nothing is no error here: see Reloaded.Failure.
 func (c *Client) Reload(ctx context.Context) (Reloaded, error) {
 	var reloaded Reloaded
-	err := c.call(ctx, http.MethodPost, "/reload", nil, &reloaded)
+	err := again(ctx, func() (*Failure, error) {
+		reloaded = Reloaded{}
+		err := c.call(ctx, http.MethodPost, "/reload", nil, &reloaded)
+		return reloaded.Failure, err
+	})
 	return reloaded, err
 }
 
 // Scale asks for another number of workers, and blocks until they are ready. See Scaled.Failure.
 func (c *Client) Scale(ctx context.Context, order ScaleOrder) (Scaled, error) {
 	var scaled Scaled
-	err := c.call(ctx, http.MethodPost, "/scale", order, &scaled)
+	err := again(ctx, func() (*Failure, error) {
+		scaled = Scaled{}
+		err := c.call(ctx, http.MethodPost, "/scale", order, &scaled)
+		return scaled.Failure, err
+	})
 	return scaled, err
+}
+
+// moves is how often a call is made again for a process that has handed over to another one.
+const moves = 50
+
+// again makes a call until it is not answered by a process that has a successor (FaultMoved): that is the one to ask.
+func again(ctx context.Context, call func() (*Failure, error)) error {
+	for try := 1; ; try++ {
+		failure, err := call()
+		if err != nil || failure == nil || failure.Fault != FaultMoved || try == moves {
+			return err
+		}
+		select {
+		case <-time.After(patience):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // ReopenLogs asks that logs which are files go to new ones, and blocks until they do.

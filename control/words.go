@@ -126,6 +126,7 @@ const (
 	FaultConfig = "config" // the configuration, or the interpreter that it names
 	FaultApp    = "app"    // the application
 	FaultOther  = "other"
+	FaultMoved  = "moved" // nobody's: another process serves now, and has the socket in a moment
 )
 
 // Failure is why a reload or an upgrade changed nothing.

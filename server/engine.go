@@ -60,5 +60,8 @@ var errStarting = errors.New("the application is starting")
 // errNoWorker is why requests are not answered while replacements are being started.
 var errNoWorker = errors.New("no worker is ready")
 
+// errMoved is why this process changes nothing any more.
+var errMoved = errors.New("another process serves now, since an upgrade")
+
 // errStopping is why a front server should send requests elsewhere.
 var errStopping = errors.New("the server is stopping")

@@ -16,6 +16,7 @@ import (
 func (s *Server) reload(ctx context.Context, read func() (*configs.Loaded, error)) control.Reloaded {
 	begin := time.Now()
 	if err := s.beginChange(ctx); err != nil {
+		s.log.Warn("no reload", "reason", failureOf(err).Reason)
 		return control.Reloaded{At: begin, Failure: failureOf(err)}
 	}
 	defer s.endChange()
@@ -102,6 +103,8 @@ func failureOf(err error) *control.Failure {
 		return &control.Failure{Fault: control.FaultApp, Reason: app.Reason, Traceback: app.Traceback}
 	case errors.As(err, &next):
 		return &control.Failure{Fault: next.Fault, Reason: next.Reason, Traceback: next.Traceback}
+	case errors.Is(err, errMoved):
+		return &control.Failure{Fault: control.FaultMoved, Reason: err.Error()}
 	case errors.Is(err, context.Canceled):
 		return &control.Failure{Fault: control.FaultOther, Reason: errStopping.Error()}
 	}

@@ -12,6 +12,7 @@ import (
 // one and reads everything anew: however many ask, the newest state wins after at most two.
 type reloader struct {
 	run  func(context.Context) control.Reloaded
+	pass func()        // a reload that nobody waits for is the successor's
 	wake chan struct{} // of capacity 1: there is a next round
 	done chan struct{} // closed when the goroutine has ended
 
@@ -33,10 +34,12 @@ const reloadsKept = 20
 type round struct {
 	over   chan struct{} // closed when result is there
 	result control.Reloaded
+	// alone: by a signal or a file too. Nobody can ask again in its place.
+	alone bool
 }
 
-func newReloader(run func(context.Context) control.Reloaded) *reloader {
-	r := &reloader{run: run, wake: make(chan struct{}, 1), done: make(chan struct{})}
+func newReloader(run func(context.Context) control.Reloaded, pass func()) *reloader {
+	r := &reloader{run: run, pass: pass, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
 }
@@ -49,8 +52,13 @@ func (r *reloader) start() {
 	go r.loop() // ended by shutdown, which waits
 }
 
-// ask asks for a reload. It does not block.
-func (r *reloader) ask() *round {
+// ask asks for a reload, for somebody who waits. It does not block.
+func (r *reloader) ask() *round { return r.join(false) }
+
+// order asks for a reload that nobody waits for. It does not block.
+func (r *reloader) order() { r.join(true) }
+
+func (r *reloader) join(alone bool) *round {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -60,6 +68,7 @@ func (r *reloader) ask() *round {
 		r.next = &round{over: make(chan struct{})}
 		notify(r.wake)
 	}
+	r.next.alone = r.next.alone || alone
 	return r.next
 }
 
@@ -96,9 +105,17 @@ func (r *reloader) loop() {
 		if one == nil {
 			continue
 		}
-		one.result = r.run(r.ctx)
+		r.do(one)
 		r.remember(one.result)
 		close(one.over)
+	}
+}
+
+// do runs a round, or passes it on when another process serves.
+func (r *reloader) do(one *round) {
+	one.result = r.run(r.ctx)
+	if one.alone && one.result.Failure != nil && one.result.Failure.Fault == control.FaultMoved {
+		r.pass()
 	}
 }
 
@@ -141,12 +158,15 @@ func (r *reloader) shutdown(context.Context) error {
 	left, started := r.next, r.started
 	r.next = nil
 	r.mu.Unlock()
-	if left != nil {
-		left.result = r.refused().result
-		close(left.over)
-	}
 	if started {
 		<-r.done
+	}
+	if left != nil {
+		left.result = r.refused().result
+		if started {
+			r.do(left) // which ends at once
+		}
+		close(left.over)
 	}
 	return nil
 }

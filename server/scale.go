@@ -13,7 +13,7 @@ import (
 
 // scale changes the number of workers for the control socket, and blocks until as many are ready or ctx ends.
 func (s *Server) scale(ctx context.Context, asked control.ScaleOrder) control.Scaled {
-	scaling, err := s.engine.Scale(ctx, workers.ScaleOrder{To: asked.To, By: asked.By, Auto: asked.Auto})
+	scaling, err := s.order(ctx, workers.ScaleOrder{To: asked.To, By: asked.By, Auto: asked.Auto})
 	if err == nil {
 		err = s.engine.AwaitScaled(ctx)
 	}
@@ -23,13 +23,38 @@ func (s *Server) scale(ctx context.Context, asked control.ScaleOrder) control.Sc
 		if errors.Is(err, workers.ErrScale) {
 			fault = control.FaultConfig
 		}
-		result.Failure = &control.Failure{Fault: fault, Reason: err.Error()}
+		result.Failure = failureOf(err)
+		if result.Failure.Fault == control.FaultOther {
+			result.Failure.Fault = fault
+		}
 	}
 	return result
 }
 
-// scaleBySignal is one worker more or less. It does not wait for them.
+// order gives an order to the workers when it can hold: after an upgrade that runs, and after a reload that moves workers
+// from one generation to the other.
+func (s *Server) order(ctx context.Context, order workers.ScaleOrder) (workers.Scaling, error) {
+	var scaling workers.Scaling
+	err := workers.ErrNotNow
+	if !s.upgrades.busy() {
+		scaling, err = s.engine.Scale(ctx, order)
+	}
+	if !errors.Is(err, workers.ErrNotNow) {
+		return scaling, err
+	}
+	if err = s.beginChange(ctx); err != nil {
+		return s.engine.Scaling(), err
+	}
+	defer s.endChange()
+	return s.engine.Scale(ctx, order)
+}
+
+// scaleBySignal is one worker more or less. It does not wait for them, nor for a time at which that is possible.
 func (s *Server) scaleBySignal(by int) {
+	if s.upgrades.busy() {
+		s.log.Warn("the number of workers stays as it is", "error", errUpgrading)
+		return
+	}
 	scaling, err := s.engine.Scale(context.Background(), workers.ScaleOrder{By: by})
 	if err != nil {
 		s.log.Warn("the number of workers stays as it is", "error", err)

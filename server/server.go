@@ -166,7 +166,8 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 		return nil, err
 	}
 	s.upgrades = newUpgrader(s, options.Command)
-	s.reloads = newReloader(func(ctx context.Context) control.Reloaded { return s.reload(ctx, options.Reload) })
+	s.reloads = newReloader(func(ctx context.Context) control.Reloaded { return s.reload(ctx, options.Reload) },
+		s.upgrades.passReload)
 	s.usage, s.history = newUsageReader(time.Now), newHistory(s.observeMoment)
 	s.sidecars = sidecars.New(sidecars.Deps{Log: s.log, Counter: s.metrics.Sidecars})
 	s.metrics.Workers.Watch(s.pool)

@@ -100,7 +100,7 @@ func (s *Server) obey(asked action, by string) (stop bool) {
 		s.fast = true
 		return true
 	case actionReload:
-		s.reloads.ask()
+		s.reloads.order()
 	case actionMore:
 		s.scaleBySignal(1)
 	case actionLess:

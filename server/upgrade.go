@@ -16,6 +16,8 @@ import (
 var (
 	// errBusy is an upgrade that is asked for while another one runs.
 	errBusy = errors.New("another upgrade is under way")
+	// errUpgrading is a change that would end with this process.
+	errUpgrading = errors.New("an upgrade is under way, or has succeeded")
 	// errNoCommand is an upgrade of a server that does not know how it was started.
 	errNoCommand = errors.New("how this process was started is not known")
 	// errPIDOne is an upgrade of a process whose end takes the container with it.
@@ -46,6 +48,7 @@ type upgrader struct {
 
 	mu      sync.Mutex // guards the rest
 	running bool
+	next    int // the process that serves now; 0: none
 	closed  bool
 }
 
@@ -127,8 +130,29 @@ func (u *upgrader) run() control.Upgraded {
 	}
 	result.PID, result.Version = next.PID(), next.Version
 	s.log.Info("upgraded: another process serves", "pid", result.PID, "version", result.Version, "took", took)
+	u.mu.Lock()
+	u.next = result.PID
+	u.mu.Unlock()
 	close(s.left)
 	return result
+}
+
+// busy tells whether an upgrade runs, or has succeeded.
+func (u *upgrader) busy() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.running
+}
+
+// passReload lets the successor do a reload that was asked for here while it started: it may have read older code.
+func (u *upgrader) passReload() {
+	u.mu.Lock()
+	pid := u.next
+	u.mu.Unlock()
+	u.server.log.Info("the reload is passed on", "pid", pid)
+	if err := unix.Kill(pid, unix.SIGHUP); err != nil {
+		u.server.log.Error("the reload is lost", "pid", pid, "error", err)
+	}
 }
 
 // replace starts the successor and returns when it serves, or when everything is as before.
@@ -212,11 +236,19 @@ func (u *upgrader) shutdown(context.Context) error {
 	return nil
 }
 
-// beginChange waits until no reload and no upgrade runs; endChange must follow.
+// beginChange waits until no reload and no upgrade runs; endChange must follow. errMoved: an upgrade has succeeded.
 func (s *Server) beginChange(ctx context.Context) error {
+	if s.hasLeft() {
+		return errMoved
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	select {
 	case s.changing <- struct{}{}:
 		return nil
+	case <-s.left:
+		return errMoved
 	case <-ctx.Done():
 		return ctx.Err()
 	}

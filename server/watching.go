@@ -39,7 +39,7 @@ func newWatching(s *Server) *watching {
 	return &watching{
 		reload: func(files string) {
 			s.log.Info("files changed", "files", files)
-			s.reloads.ask()
+			s.reloads.order()
 		},
 		log: s.log, inForce: &s.inForce, imported: map[string]bool{},
 	}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -119,8 +120,8 @@ func TestRollingReloadThatFails(t *testing.T) {
 	expectBody(t, testkit.HTTPClient(v.HTTP).Get(t, "/"), "2")
 }
 
-// TestRollingReloadRefusesToScale while it goes on: a worker that has a long request holds it up.
-func TestRollingReloadRefusesToScale(t *testing.T) {
+// TestScaleDuringARollingReload waits for its end: a worker that has a long request holds it up.
+func TestScaleDuringARollingReload(t *testing.T) {
 	v := serveVersioned(t, testkit.Options{Processes: 2, Config: rollingConfig})
 	var streams []*testkit.Exchange
 	for range 2 { // both workers
@@ -142,13 +143,24 @@ func TestRollingReloadRefusesToScale(t *testing.T) {
 		}
 		return nil
 	})
-	if code, output := v.command(t, "scale", "4"); code != 1 || !strings.Contains(output, "a rolling reload is under way") {
-		t.Errorf("penknife scale: %d, %s", code, output)
-	}
+	v.Signal(t, syscall.SIGTTIN) // does not wait
+	v.AwaitOutput(t, "a rolling reload is under way")
+	scaled := make(chan string, 1)
+	go func() { // ends after the reload
+		code, output := v.command(t, "scale", "4")
+		scaled <- fmt.Sprint(code, " ", output)
+	}()
+	v.AwaitOutput(t, "command=/scale")
 	for _, exchange := range streams {
 		readUntil(t, exchange, "0\r\n\r\n") // its last chunk
 	}
 	if err := <-reloaded; err != nil {
 		t.Error(err)
+	}
+	if text := <-scaled; !strings.HasPrefix(text, "0 4 workers") {
+		t.Errorf("penknife scale: %s", text)
+	}
+	if joining := v.status(t).Joining; joining != nil {
+		t.Errorf("scaled before the reload was over: %+v", joining)
 	}
 }

@@ -246,16 +246,23 @@ func TestUpgradeAppliesTheWholeConfiguration(t *testing.T) {
 // serveGated starts an application that waits at a gate while it is imported, once the gate is closed.
 func serveGated(t *testing.T) (v *versioned, gate *testkit.Gate) {
 	t.Helper()
+	v, gate, _ = serveAtGate(t)
+	return v, gate
+}
+
+// serveAtGate also gives the file that names the gate: when it is empty, nobody waits.
+func serveAtGate(t *testing.T) (v *versioned, gate *testkit.Gate, gated string) {
+	t.Helper()
 	gate = testkit.NewGate(t)
-	gated := testkit.Write(t, testkit.Dir(t), "gated", "")
+	gated = testkit.Write(t, testkit.Dir(t), "gated", "")
 	v = &versioned{Server: serve(t, "gatedimport:application", testkit.Options{
-		Successors: true, Env: []string{"GATED=" + gated}, Config: "workers: {start_timeout: 60s}\n",
+		Successors: true, Env: []string{"GATED=" + gated}, Config: "workers: {start_timeout: 60s, max_processes: 4}\n",
 	})}
 	t.Cleanup(func() { stopSuccessor(t, v) })
 	if err := os.WriteFile(gated, []byte(gate.Path), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return v, gate
+	return v, gate, gated
 }
 
 // begin asks for an upgrade and returns when the new process, whose pid it gives, imports.
@@ -335,6 +342,42 @@ func TestUpgradeThatTakesTooLong(t *testing.T) {
 	v.CheckNobodyLeft(t, []int{next})
 	for _, c := range v.Fronts() {
 		expectBody(t, c.Do(t, testkit.Call{}), "1\n")
+	}
+}
+
+// TestOrdersDuringAnUpgrade: what is asked of the process that is about to leave is done by the one that succeeds it.
+func TestOrdersDuringAnUpgrade(t *testing.T) {
+	v, gate, gated := serveAtGate(t)
+	next, upgraded := begin(t, v)
+	answers := make(chan string, 2)
+	for _, order := range [][]string{{"reload"}, {"scale", "3"}} {
+		go func() { // ends with the command
+			code, output := v.command(t, order...)
+			answers <- fmt.Sprintf("%s: %d %s", order[0], code, output)
+		}()
+		v.AwaitOutput(t, "command=/"+order[0])
+	}
+	v.Signal(t, syscall.SIGHUP)
+	v.Signal(t, syscall.SIGTTIN)
+	v.AwaitOutput(t, "an upgrade is under way")
+	if err := os.WriteFile(gated, nil, 0o600); err != nil { // later imports do not wait
+		t.Fatal(err)
+	}
+	gate.Pass(t, 1)
+	if text := <-upgraded; !strings.HasPrefix(text, "0 ") {
+		t.Fatal(text)
+	}
+	for range 2 {
+		if text := <-answers; !strings.Contains(text, ": 0 ") {
+			t.Error(text)
+		}
+	}
+	v.AwaitOutput(t, "the reload is passed on")
+	if current := awaitWorkers(t, v.Server, 3); current.Scaling.Mode != "hand" {
+		t.Errorf("%+v", current.Scaling)
+	}
+	if status := v.status(t); status.PID != next || status.Reloads.Succeeded == 0 {
+		t.Errorf("pid %d after %d, %+v", status.PID, next, status.Reloads)
 	}
 }
 
