@@ -80,27 +80,6 @@ func appendOrigin(dst []byte, r *gateway.Request) []byte {
 	return dst
 }
 
-// appendQuery appends the parameters that distinguish answers, in their order.
-func appendQuery(dst, query []byte, rule *rule) []byte {
-	if len(rule.keepQuery)+len(rule.dropQuery) == 0 {
-		return append(dst, query...)
-	}
-	from := len(dst)
-	for len(query) > 0 {
-		var pair []byte
-		pair, query, _ = bytes.Cut(query, []byte{'&'})
-		name, _, _ := bytes.Cut(pair, []byte{'='})
-		if len(rule.keepQuery) > 0 && !fitsAny(rule.keepQuery, name) || fitsAny(rule.dropQuery, name) {
-			continue
-		}
-		if len(dst) > from {
-			dst = append(dst, '&')
-		}
-		dst = append(dst, pair...)
-	}
-	return dst
-}
-
 // appendPart appends a value that distinguishes answers; nil and empty are different.
 func appendPart(dst []byte, kind byte, value []byte) []byte {
 	switch {

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -133,17 +132,7 @@ func (r *rule) bypasses(a *asked, vars, query []byte) bool {
 			return true
 		}
 	}
-	if len(r.bypassQuery) == 0 {
-		return false
-	}
-	for len(query) > 0 {
-		var pair []byte
-		pair, query, _ = bytes.Cut(query, []byte{'&'})
-		if name, _, _ := bytes.Cut(pair, []byte{'='}); fitsAny(r.bypassQuery, name) {
-			return true
-		}
-	}
-	return false
+	return r.bypassesQuery(query)
 }
 
 // implicitTTL is how long an answer is fresh of which the application says nothing; 0 is not at all.
