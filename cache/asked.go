@@ -33,9 +33,7 @@ func readAsked(r *gateway.Request) (a asked) {
 		}
 		rest = next
 		if len(key) < len("HTTP_X") || key[4] != '_' {
-			if string(key) == "REMOTE_USER" && len(value) > 0 {
-				a.hasUser = true
-			}
+			a.hasUser = a.hasUser || len(value) > 0 && namesUser(key)
 			continue
 		}
 		a.take(key, value)
@@ -45,9 +43,8 @@ func readAsked(r *gateway.Request) (a asked) {
 
 // take looks at one HTTP_ variable; the first letter of the field's name sorts out most of them.
 func (a *asked) take(key, value []byte) {
+	a.hasUser = a.hasUser || isCredential(key)
 	switch key[5] {
-	case 'A':
-		a.hasUser = a.hasUser || string(key) == "HTTP_AUTHORIZATION"
 	case 'C':
 		switch string(key) {
 		case "HTTP_CACHE_CONTROL":
