@@ -23,6 +23,7 @@ type answer struct {
 	tags                      []string
 	hasTags                   bool
 	length                    []byte // Content-Length
+	events                    bool   // a stream of events, for each client its own
 }
 
 // readAnswer reads a header block. Of targets, names of targeted fields in lower case, the first that is there and can be
@@ -95,6 +96,9 @@ func (a *answer) takeC(line *fieldLine) {
 		a.control.parse(line.value)
 	case line.isNamed("content-location"):
 		a.contentLocation = line.value
+	case line.isNamed("content-type"):
+		media, _, _ := bytes.Cut(line.value, []byte{';'})
+		a.events = equalFold(bytes.TrimRight(media, " \t"), "text/event-stream")
 	case line.isNamed("content-length"):
 		a.length = line.value
 	case line.isNamed("cache-tag"):

@@ -28,11 +28,12 @@ const (
 	ReasonFull                          // the store did not take it
 	ReasonFailed                        // there was no answer
 	ReasonPurged                        // the URL was purged while the application made the answer
+	ReasonEvents                        // text/event-stream, which has no end
 )
 
 var reasons = [...]string{
 	"stored", "method", "rule", "no_key", "request_body", "status", "no_store", "private", "user", "vary_any", "set_cookie",
-	"client_no_store", "no_freshness", "cookie", "too_large", "cut", "store_full", "failed", "purged",
+	"client_no_store", "no_freshness", "cookie", "too_large", "cut", "store_full", "failed", "purged", "events",
 }
 
 // String gives a word that is fit for a label.
@@ -82,6 +83,8 @@ func (j *judgement) judge(q *asked, status int, a *answer) verdict {
 		return verdict{reason: ReasonUser}
 	case a.varyAny:
 		return verdict{reason: ReasonVaryAny}
+	case a.events:
+		return verdict{reason: ReasonEvents}
 	case a.setCookie && !j.rule.stripSetCookie:
 		return verdict{reason: ReasonSetCookie}
 	case j.obey && q.control.has(hasNoStore):

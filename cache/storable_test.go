@@ -83,7 +83,7 @@ func TestRFC9111_3_Storable(t *testing.T) {
 }
 
 func TestReasonsAndOutcomes_HaveNames(t *testing.T) {
-	for r := Reason(0); r <= ReasonPurged; r++ {
+	for r := Reason(0); r <= ReasonEvents; r++ {
 		if r.String() == "unknown" {
 			t.Errorf("reason %d has no name", r)
 		}
@@ -93,7 +93,7 @@ func TestReasonsAndOutcomes_HaveNames(t *testing.T) {
 			t.Errorf("outcome %d has no name", o)
 		}
 	}
-	if (ReasonPurged+1).String() != "unknown" || Outcome(0).String() != "unknown" || len(Reasons()) != int(ReasonPurged)+1 {
+	if (ReasonEvents+1).String() != "unknown" || Outcome(0).String() != "unknown" || len(Reasons()) != int(ReasonEvents)+1 {
 		t.Error("a number outside has a name")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 
 	"penknife/gateway"
 )
@@ -22,7 +23,7 @@ type spool struct {
 	buffer []byte
 	state  spoolState
 	err    error         // of spoolFailed
-	left   bool          // the client is gone
+	leftAt time.Time     // when the client left; zero: it is there
 	wake   chan struct{} // of capacity 1: something has changed
 
 	taken int // bytes of buffer that the client has; only the reader's
@@ -36,6 +37,11 @@ const (
 	spoolFailed             // the body is cut: err says why
 	spoolHanded             // too long to be stored: the reader owns the application's body
 )
+
+// readAlone is how long a body is read on that nobody reads any more: one without an end would keep its worker for ever.
+const readAlone = 30 * time.Second
+
+var errAlone = errors.New("the client is gone, and the body does not end")
 
 // readSize is how much is read of the application's body at once, at least.
 const readSize = 16 << 10
@@ -52,7 +58,7 @@ func (f *fetch) stream(resp *gateway.Response, e *entry, a *answer) (*gateway.Re
 	held := e.clone()
 	tags := a.clone()
 	if f.background {
-		s.left = true
+		s.leftAt = f.received
 		s.fill(held, tags)
 		return nil, nil
 	}
@@ -97,7 +103,10 @@ func (s *spool) fill(e *entry, a *answer) {
 			s.handOver(buffer)
 			return
 		case err == nil:
-			s.publish(buffer, spoolFilling, nil)
+			if left := s.publish(buffer, spoolFilling, nil); !left.IsZero() && s.f.h.deps.Now().Sub(left) > readAlone {
+				s.end(buffer, errAlone)
+				return
+			}
 		case !errors.Is(err, io.EOF):
 			s.end(buffer, err)
 			return
@@ -118,11 +127,11 @@ func (s *spool) firstSize() int64 {
 	return readSize
 }
 
-// publish shows the reader what there is.
-func (s *spool) publish(buffer []byte, state spoolState, err error) (left bool) {
+// publish shows the reader what there is, and tells when that left.
+func (s *spool) publish(buffer []byte, state spoolState, err error) (left time.Time) {
 	s.mu.Lock()
 	s.buffer, s.state, s.err = buffer, state, err
-	left = s.left
+	left = s.leftAt
 	s.mu.Unlock()
 	select {
 	case s.wake <- struct{}{}:
@@ -152,7 +161,7 @@ func (s *spool) end(buffer []byte, err error) {
 // handOver gives the application's body to the client's reader.
 func (s *spool) handOver(buffer []byte) {
 	s.f.unstored(ReasonLarge)
-	if s.publish(buffer, spoolHanded, nil) {
+	if !s.publish(buffer, spoolHanded, nil).IsZero() {
 		s.body.CloseWithError(nil)
 	}
 }
@@ -195,12 +204,13 @@ func (b *spoolReader) Read(p []byte) (int, error) {
 	}
 }
 
-// CloseWithError lets go of the answer. What is not complete yet is still stored, unless it was too long for that.
+// CloseWithError lets go of the answer. What is not complete yet is still stored, if it ends within
+// readAlone and is not too long for that.
 func (b *spoolReader) CloseWithError(err error) {
 	s := b.s
 	s.mu.Lock()
 	handed, done := s.state == spoolHanded, s.state != spoolFilling
-	s.left = true
+	s.leftAt = s.f.h.deps.Now()
 	s.mu.Unlock()
 	if handed {
 		s.body.CloseWithError(err)
