@@ -127,13 +127,17 @@ func (b *bench) job(i int) JobStatus {
 	return jobs[i]
 }
 
-// lines gives the lines of a file in the directory.
+// lines gives the complete lines of a file in the directory.
 func (b *bench) lines(name string) []string {
 	text, err := os.ReadFile(filepath.Join(b.dir, name))
 	if err != nil {
 		return nil
 	}
-	return strings.Split(strings.TrimSpace(string(text)), "\n")
+	lines := strings.Split(string(text), "\n")
+	if len(lines) == 1 {
+		return nil
+	}
+	return lines[:len(lines)-1]
 }
 
 // isThere tells whether a process exists.

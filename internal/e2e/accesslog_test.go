@@ -201,7 +201,7 @@ func TestRequestIDs(t *testing.T) {
 			t.Errorf("%s: the application was told %q, the client %q", test.name, id, answer.Header.Get("X-Request-ID"))
 		}
 		seen[id] = true
-		line := s.AwaitOutput(t, "id="+id+" ")
+		line := s.AwaitOutput(t, " id="+id+" ")
 		if !strings.HasSuffix(strings.TrimSpace(line), "id="+id+" a b "+id) {
 			t.Errorf("%s: access log: %q", test.name, line)
 		}
