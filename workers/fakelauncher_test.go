@@ -145,7 +145,7 @@ func inBubble(t *testing.T, prepare func(*fakeWorld), test func(*testing.T, *fak
 		f := &fakeWorld{obeys: true, busy: map[int]int{}, died: map[int][]string{}, served: map[int]uint64{}, cameBack: map[link.Claim]bool{}}
 		f.supervisor = newSupervisor(supervisorConfig{
 			generation: 1, wanted: fakeProcesses, configured: fakeProcesses, mode: ScaleFixed,
-			bounds: bounds{1, 4 * fakeProcesses, "workers.max_processes"}, auto: autoscaler{mode: ScaleFixed}, indexes: 2*fakeProcesses + 2, startTimeout: time.Minute,
+			bounds: bounds{1, 4 * fakeProcesses, "workers.max_processes"}, auto: autoscaler{mode: ScaleFixed}, threads: 1, indexes: 2*fakeProcesses + 2, startTimeout: time.Minute,
 			log: slog.New(slog.DiscardHandler), counters: noCounters{},
 		}, f, f, newMailbox())
 		if prepare != nil {

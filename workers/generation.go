@@ -75,7 +75,7 @@ func newGeneration(number uint64, c Config, d Deps, h *host) (*generation, error
 	auto := newAutoscaler(c.Workers)
 	g.supervisor = newSupervisor(supervisorConfig{
 		generation: number, wanted: c.Workers.Processes.Min, configured: c.Workers.Processes.Min, mode: auto.mode,
-		bounds: limits, auto: auto, indexes: indexes, startTimeout: c.Workers.StartTimeout,
+		bounds: limits, auto: auto, threads: threads, indexes: indexes, startTimeout: c.Workers.StartTimeout,
 		interrupt: interruptGrace(c.Workers),
 		recycling: newRecycling(c.Workers), interpreter: g.launcher.python, log: d.Log, counters: d.Counters,
 	}, g.launcher, g.queue, mail)

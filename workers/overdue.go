@@ -13,6 +13,9 @@ const (
 	overdueCheck = 250 * time.Millisecond // between looks at them
 	// interruptCheck is when the first look is due after an interruption: nearly all work at once.
 	interruptCheck = 20 * time.Millisecond
+	// blockedAfter is how long after a time limit a worker counts as one that serves although none of its threads does:
+	// nearly all are back sooner.
+	blockedAfter = time.Second
 	// slowDumps is the least time between two dumps of a worker's stacks for slow requests: each stops it for a moment.
 	slowDumps = 10 * time.Second
 )
@@ -155,9 +158,35 @@ func (s *supervisor) checkOverdue(w *worker, now time.Time) {
 		s.kill(w, w.reason, now) // nothing is left that could end well
 		return
 	}
+	s.block(w, now)
 	if len(left) > 0 {
 		s.due(w.overdueCheck, now)
 	}
+}
+
+// block notes whether overdue requests hold all threads of a worker. Then another takes its place while they still have
+// their grace, and if it comes back after all there is one too many for a moment.
+func (s *supervisor) block(w *worker, now time.Time) {
+	held := 0
+	for _, r := range w.overdue {
+		if now.Sub(r.since) >= blockedAfter {
+			held++
+		}
+	}
+	if blocked := held >= s.threads; blocked != w.blocked {
+		w.blocked, s.dirty = blocked, true
+	}
+}
+
+// serving counts the ready workers that can take a request, now or when they have answered another one.
+func (s *supervisor) serving() int {
+	n := 0
+	for _, w := range s.workers {
+		if w.state == Ready && !w.blocked {
+			n++
+		}
+	}
+	return n
 }
 
 // cameBack ends the matter of a request whose thread works again.

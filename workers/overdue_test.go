@@ -112,6 +112,41 @@ func TestOverdue_AWorkerThatDoesNotIsReplaced(t *testing.T) {
 
 // TestOverdue_OthersOfTheWorkerEnd: a worker that is given up for one request finishes the others, also one that was
 // interrupted later.
+// A worker that cannot take anything has a successor, and is not counted, while its grace lasts. Whether it comes back
+// after all decides who is too many.
+func TestOverdue_AWorkerThatIsBlockedHasASuccessor(t *testing.T) {
+	for _, comesBack := range []bool{true, false} {
+		inInterruptBubble(t, func(t *testing.T, f *fakeWorld, counted *outcomes, log *bytes.Buffer) {
+			request := claimed(3)
+			f.behave = func(w *fakeWorker) { w.spawned() }
+			f.mail.put(overdue{0, request})
+			f.pass(blockedAfter - overdueCheck)
+			if n := f.view.Load().ready; n != fakeProcesses || len(f.ordered) != fakeProcesses {
+				t.Errorf("before its time %d count as ready, %d were ordered", n, len(f.ordered))
+			}
+			f.pass(2 * overdueCheck)
+			if n := f.view.Load().ready; n != fakeProcesses-1 || len(f.ordered) != fakeProcesses+1 {
+				t.Fatalf("%d count as ready, %d were ordered", n, len(f.ordered))
+			}
+			f.ordered[fakeProcesses].ready()
+			synctest.Wait()
+			if n := f.view.Load().ready; n != fakeProcesses || len(f.told) != 0 || f.ordered[0].killed {
+				t.Errorf("%d count as ready, told to leave %v, killed %v", n, f.told, f.ordered[0].killed)
+			}
+			f.cameBack[request.Claim] = comesBack
+			f.pass(testGrace)
+			if n := f.view.Load().ready; n != fakeProcesses || f.ordered[0].killed == comesBack || len(f.ordered) != fakeProcesses+1 {
+				t.Errorf("came back %v: %d count as ready, killed %v, %d were ordered\n%s", comesBack, n, f.ordered[0].killed,
+					len(f.ordered), log)
+			}
+			leaves := map[bool]int{true: fakeProcesses, false: 0} // the newest, or the one that is lost
+			if !slices.Equal(f.told, []int{leaves[comesBack]}) {
+				t.Errorf("came back %v: told to leave: %v", comesBack, f.told)
+			}
+		})
+	}
+}
+
 func TestOverdue_OthersOfTheWorkerEnd(t *testing.T) {
 	inInterruptBubble(t, func(t *testing.T, f *fakeWorld, counted *outcomes, log *bytes.Buffer) {
 		f.busy[0] = 3

@@ -167,7 +167,7 @@ func (s *supervisor) resize(to int, reason ScaleReason, now time.Time) {
 
 // giveUp ends workers that are not ready yet and too many.
 func (s *supervisor) giveUp(now time.Time) {
-	surplus := s.count(Starting) + s.count(Ready) - s.target() - s.extra
+	surplus := s.count(Starting) + s.serving() - s.target() - s.extra
 	for _, w := range slices.Backward(slices.Clone(s.workers)) { // the newest first
 		if surplus > 0 && w.state == Starting {
 			s.kill(w, RetireScaleDown, now)
@@ -179,7 +179,7 @@ func (s *supervisor) giveUp(now time.Time) {
 // shed lets the workers leave that are more than wanted: those that have reached a limit and whose successors are ready,
 // else the idlest, and among those the newest. They finish what they hold.
 func (s *supervisor) shed(now time.Time) {
-	for s.phase == phaseRunning && s.count(Ready) > s.target() {
+	for s.phase == phaseRunning && s.serving() > s.target() {
 		w, reason := s.leaver()
 		s.drain(w, reason, time.Time{}) // the time limit is that of its requests
 		w.left, w.check = now, now.Add(leavingCheck)
@@ -187,12 +187,12 @@ func (s *supervisor) shed(now time.Time) {
 	}
 }
 
-// leaver chooses among the ready workers, of which there is one.
+// leaver chooses among the workers that serve, of which there is one.
 func (s *supervisor) leaver() (*worker, RetireReason) {
 	var ready []*worker
 	for _, w := range s.workers {
 		switch {
-		case w.state != Ready:
+		case w.state != Ready || w.blocked:
 		case w.enough != 0:
 			return w, w.enough
 		default:

@@ -25,6 +25,7 @@ type supervisorConfig struct {
 	configured   int // workers that the configuration asks for when nobody and no load does
 	bounds       bounds
 	auto         autoscaler
+	threads      int // of each worker
 	indexes      int // worker indexes that the queue has; the surplus over bounds.most is for replacements
 	startTimeout time.Duration
 	interrupt    time.Duration // that the application has to give way to an exception; 0: there is none
@@ -125,7 +126,7 @@ func (s *supervisor) replace(now time.Time) {
 	if !s.zygote.usable() {
 		return
 	}
-	for missing := s.target() + s.extra - s.count(Starting) - s.count(Ready); missing > 0; missing-- {
+	for missing := s.target() + s.extra - s.count(Starting) - s.serving(); missing > 0; missing-- {
 		if s.crash.looping() && (s.count(Starting) > 0 || !s.due(s.crash.next, now)) {
 			return
 		}

@@ -34,7 +34,7 @@ func (s *supervisor) publish() {
 			Index: w.index, PID: w.pid, State: w.state, Reason: w.reason, Started: w.started,
 		})
 	}
-	v.ready, v.failure = v.snapshot.Ready(), s.failure
+	v.ready, v.failure = s.serving(), s.failure
 	close(s.view.Swap(v).outdated)
 	s.refuse(v)
 }

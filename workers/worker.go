@@ -22,6 +22,7 @@ type worker struct {
 	overdue  []*overdueRequest
 	// overdueCheck is the next look at those, dumped when slow ones last had its stacks shown.
 	overdueCheck, dumped time.Time
+	blocked              bool // overdue requests hold all its threads
 	settled              bool // has lived for stableLife, and that was said
 	stuck                bool // was killed and does not go
 
