@@ -18,8 +18,9 @@ type File struct {
 
 // file is a Target for lines.
 type file struct {
-	spec File
-	out  *os.File
+	spec  File
+	out   *os.File
+	lines lineWriter // to out
 }
 
 // Open opens the file for appending, and creates it if there is none.
@@ -28,7 +29,7 @@ func (f File) Open() (Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &file{f, out}, nil
+	return &file{f, out, lineWriter{out: out}}, nil
 }
 
 func (f File) open() (*os.File, error) {
@@ -58,7 +59,7 @@ func (f File) own(out *os.File) error {
 
 func (f *file) Framed() bool { return false }
 
-func (f *file) Write(lines []byte) (lost int, err error) { return writeLines(f.out, lines) }
+func (f *file) Write(lines []byte) (lost int, err error) { return f.lines.write(lines) }
 
 func (f *file) Reopen() error {
 	fresh, err := f.spec.open()
@@ -66,7 +67,7 @@ func (f *file) Reopen() error {
 		return err
 	}
 	old := f.out
-	f.out = fresh
+	f.out, f.lines = fresh, lineWriter{out: fresh}
 	return old.Close()
 }
 

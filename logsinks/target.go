@@ -46,24 +46,39 @@ func nextFrame(frames []byte) (m message, rest []byte) {
 }
 
 // stream is a Target for lines that writes to somebody else's io.Writer.
-type stream struct{ out io.Writer }
+type stream struct{ lines lineWriter }
 
 // Stream makes a Target of a standard stream. Reopen and Close do nothing to it.
-func Stream(out io.Writer) Target { return stream{out} }
+func Stream(out io.Writer) Target { return &stream{lineWriter{out: out}} }
 
-func (s stream) Framed() bool  { return false }
-func (s stream) Reopen() error { return nil }
-func (s stream) Close() error  { return nil }
+func (s *stream) Framed() bool  { return false }
+func (s *stream) Reopen() error { return nil }
+func (s *stream) Close() error  { return nil }
 
-func (s stream) Write(lines []byte) (lost int, err error) { return writeLines(s.out, lines) }
+func (s *stream) Write(lines []byte) (lost int, err error) { return s.lines.write(lines) }
 
-// writeLines writes all lines, and counts those that did not get out when it fails.
-func writeLines(out io.Writer, lines []byte) (lost int, err error) {
-	n, err := out.Write(lines)
-	if err != nil {
-		lost = countLines(lines[max(min(n, len(lines)), 0):])
+// lineWriter writes lines and remembers whether the last one was cut short.
+type lineWriter struct {
+	out  io.Writer
+	torn bool // a full disk took only the begin of a line
+}
+
+// write writes all lines, and counts those that did not get out when it fails. What was torn before gets its line break
+// first, so that it spoils no other line.
+func (w *lineWriter) write(lines []byte) (lost int, err error) {
+	if w.torn {
+		if _, err := w.out.Write([]byte{'\n'}); err != nil {
+			return countLines(lines), err
+		}
+		w.torn = false
 	}
-	return lost, err
+	n, err := w.out.Write(lines)
+	if err == nil {
+		return 0, nil
+	}
+	n = max(min(n, len(lines)), 0)
+	w.torn = n > 0 && lines[n-1] != '\n'
+	return countLines(lines[n:]), err
 }
 
 func countLines(lines []byte) (n int) {
