@@ -190,6 +190,7 @@ func (c *conn) judge(buf []byte) error {
 // refusePartial turns down a head that is not complete.
 func (c *conn) refusePartial(bad *refusal) error {
 	c.head = head{fields: c.head.fields[:0]}
+	c.head.nameLine(c.pending(), int(c.srv.limits.RequestLine))
 	c.begin()
 	return c.refuse(bad)
 }

@@ -112,6 +112,18 @@ func parseHead(buf []byte, limits *configs.Limits, h *head) *refusal {
 	return h.finish(limits)
 }
 
+// nameLine finds the method and the begin of the target in a request line that may be wrong or incomplete, for the logs:
+// whose cookies are too large, and which URL is too long, is what one looks for there.
+func (h *head) nameLine(buf []byte, longest int) {
+	line, _, _ := bytes.Cut(buf, []byte{'\r'})
+	method, rest, found := bytes.Cut(line, []byte{' '})
+	if !found || len(method) > maxMethod || !isToken(method) {
+		return
+	}
+	target, _, _ := bytes.Cut(rest, []byte{' '})
+	h.method, h.target = method, target[:min(len(target), longest)]
+}
+
 // cutLine splits off one line; both CR and LF must end it, and neither may occur in it.
 func cutLine(buf []byte) (line, rest []byte, bad *refusal) {
 	i := bytes.IndexByte(buf, '\n')

@@ -3,10 +3,12 @@ package httpfront
 import (
 	"bytes"
 	"log/slog"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
 
+	"penknife/configs"
 	"penknife/gateway"
 )
 
@@ -51,5 +53,31 @@ func TestFailureIsLoggedOnce(t *testing.T) {
 				t.Errorf("%q; want %q", lines, test.want)
 			}
 		})
+	}
+}
+
+// TestARefusedHeadNamesItsTarget: whoever reads that a head was too large wants to know whose. A request line that makes
+// no sense has none.
+func TestARefusedHeadNamesItsTarget(t *testing.T) {
+	limits := configs.Default().Limits
+	long := strings.Repeat("x", int(limits.HeaderBlock)+10)
+	for wire, want := range map[string]string{
+		"GET /cart?a=1 HTTP/1.1\r\nCookie: " + long: "kind=head_too_large .*target=\"/cart\\?a=1\"",
+		"POST /" + long:                       "kind=target_too_long .*method=POST target=/x+$",
+		"GET /slow HTTP/1.1\r\nHost":          "kind=bad_request .*target=/slow$",
+		"\x16\x03\x01 /hello\r\n":             "kind=bad_request .*method=- target=\"\"$",
+		strings.Repeat("M", 40) + " /a\r\n\n": "kind=bad_request .*method=- target=\"\"$",
+	} {
+		var log logBuffer
+		f := startFront(t, gateway.HandlerFunc(func(*gateway.Request) (*gateway.Response, error) {
+			return nil, gateway.Errorf(gateway.KindInternal, "must not be asked")
+		}), options{log: slog.New(slog.NewTextHandler(&log, nil))})
+		c := f.dial(t)
+		c.send(wire)
+		c.Conn.(interface{ CloseWrite() error }).CloseWrite()
+		f.next(t)
+		if line := log.lines()[0]; !regexp.MustCompile(want).MatchString(line) {
+			t.Errorf("%.60q: %.300q... want %.60s", wire, line, want)
+		}
 	}
 }

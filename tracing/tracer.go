@@ -41,6 +41,7 @@ type Tracer struct {
 	cfg      configs.Tracing
 	deps     Deps
 	provider *sdk.TracerProvider // nil before Start
+	client   sdk.SpanExporter    // speaks to the collector; as provider
 	tracer   trace.Tracer
 	pending  atomic.Int64 // spans that ended and were not exported yet
 }
@@ -55,6 +56,7 @@ func (t *Tracer) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("tracing: %w", err)
 	}
+	t.client = client
 	host, _ := os.Hostname()
 	batches := sdk.NewBatchSpanProcessor(&exporter{SpanExporter: client, t: t},
 		sdk.WithMaxQueueSize(t.cfg.Queue), sdk.WithMaxExportBatchSize(min(t.cfg.Queue, maxBatch)), sdk.WithBatchTimeout(batchTime))
@@ -70,12 +72,18 @@ func (t *Tracer) Start(ctx context.Context) error {
 	return nil
 }
 
-// Shutdown exports what is left, until ctx ends.
+// lastSpans is how long a stop waits for the collector at most: spans are not worth a late restart.
+const lastSpans = 3 * time.Second
+
+// Shutdown exports what is left, until ctx ends or the collector has had the time of one request.
 func (t *Tracer) Shutdown(ctx context.Context) error {
 	if t.provider == nil {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, min(t.cfg.Timeout, lastSpans))
+	defer cancel()
 	if err := t.provider.Shutdown(ctx); err != nil {
+		_ = t.client.Shutdown(ctx) // ends what is under way
 		return fmt.Errorf("export the last spans: %w", err)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -240,6 +241,19 @@ func TestACollectorThatFailsOrHangsCostsSpansOnly(t *testing.T) {
 		t.Error("the last spans were not exported, and nobody says so")
 	}
 	close(hanging.block)
+}
+
+// TestAStopDoesNotWaitForTheCollector: it is tried once, and not for as long as requests get to end.
+func TestAStopDoesNotWaitForTheCollector(t *testing.T) {
+	hanging := newCollector(t)
+	hanging.block = make(chan struct{})
+	defer close(hanging.block)
+	tracer, _, _ := startTracer(t, hanging.URL, func(cfg *configs.Tracing) { cfg.Timeout = 200 * time.Millisecond })
+	serve(t, tracer, false, block("LAST", "1"), gateway.Outcome{Status: 200})
+	begin := time.Now()
+	if err := tracer.Shutdown(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("after %v: %v", time.Since(begin), err)
+	}
 }
 
 func TestRefusedRequestsHaveNoSpan(t *testing.T) {
