@@ -21,6 +21,8 @@ type Storage interface {
 	PurgePrefix(prefix string) (int, error)
 	PurgeTag(tag string) (int, error)
 	Clear() error
+	Announce(what string)
+	Settle() bool
 	Top(n int) []store.Hot
 	Stats() store.Stats
 }
@@ -63,6 +65,15 @@ type Handler struct {
 }
 
 var _ gateway.Handler = (*Handler)(nil)
+
+// Purged takes note of a purge on another machine; it is store.Options.Purged. It does not block.
+func (h *Handler) Purged(url string) {
+	if url == "" {
+		h.purged.markAll()
+		return
+	}
+	h.purged.mark(url)
+}
 
 // View decodes what the handler stores; it is store.Options.View.
 func View(value []byte) (any, error) { return decode(value) }

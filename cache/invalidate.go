@@ -79,6 +79,7 @@ func (h *Handler) removeURL(url string) int {
 
 func (h *Handler) removeAll(url string) (n int, err error) {
 	h.purged.mark(url)
+	h.deps.Store.Announce(url)
 	was, err := h.deps.Store.Delete(url + "\x00")
 	if was {
 		n++

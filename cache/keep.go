@@ -70,7 +70,7 @@ func (f *fetch) store(e *entry, a *answer) (*entry, Reason) {
 	if reason := f.putValue(key, value, stored, item{tags: a.tags, until: until}); reason != 0 {
 		return nil, reason
 	}
-	if f.h.purged.since(f.moment, urlOf(key)) {
+	if !f.h.deps.Store.Settle() || f.h.purged.since(f.moment, urlOf(key)) {
 		if _, err := f.h.deps.Store.Delete(key); err != nil && !errors.Is(err, store.ErrAway) {
 			f.h.deps.Log.Warn("cache: what was purged meanwhile could not be removed", "request", f.req.ID, "error", err)
 		}

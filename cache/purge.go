@@ -42,7 +42,7 @@ func (h *Handler) PurgePrefix(text string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	h.purged.markAll()
+	h.purgeWidely()
 	n, err := h.deps.Store.PurgePrefix(key)
 	h.deps.Counter.Invalidated(n)
 	return n, err
@@ -53,7 +53,7 @@ func (h *Handler) PurgeTag(tag string) (int, error) {
 	if tag == "" || strings.ContainsRune(tag, 0) {
 		return 0, ErrTag
 	}
-	h.purged.markAll()
+	h.purgeWidely()
 	n, err := h.deps.Store.PurgeTag(tag)
 	h.deps.Counter.Invalidated(n)
 	return n, err
@@ -61,11 +61,17 @@ func (h *Handler) PurgeTag(tag string) (int, error) {
 
 // PurgeAll removes everything, and gives how many entries there were.
 func (h *Handler) PurgeAll() (int, error) {
-	h.purged.markAll()
+	h.purgeWidely()
 	n := h.deps.Store.Stats().Items
 	err := h.deps.Store.Clear()
 	h.deps.Counter.Invalidated(n)
 	return n, err
+}
+
+// purgeWidely comes before a purge of more than one URL.
+func (h *Handler) purgeWidely() {
+	h.purged.markAll()
+	h.deps.Store.Announce("")
 }
 
 // urlKey gives a URL as keys have it.

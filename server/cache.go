@@ -15,14 +15,16 @@ import (
 // newResponseCache makes the response cache in front of next.
 func (s *Server) newResponseCache(cfg configs.Cache, next gateway.Handler) (*cache.Handler, error) {
 	counters := s.metrics.Cache
+	var handler *cache.Handler
 	kept, err := s.storage.open(store.Options{
 		Namespace: "http", Limit: int64(cfg.Size), LimitName: "cache.size", View: cache.View,
+		Purged: func(what string) { handler.Purged(what) }, // not before the storage has started
 	})
 	if err != nil {
 		return nil, err
 	}
 	counters.Rules(rulePaths(cfg))
-	handler := cache.New(cfg, cache.Deps{
+	handler = cache.New(cfg, cache.Deps{
 		Next: next, Store: kept, Blocks: s.storage.remote != nil, Counter: counters, Log: s.log,
 	})
 	counters.Watch(func() metrics.CacheNow { return cacheNow(handler) })

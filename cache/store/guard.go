@@ -120,5 +120,7 @@ func (r *Remote) invalidateName(name string) {
 		s.forget(key)
 	} else if tag, is := strings.CutPrefix(rest, "t:"); is {
 		s.invalidTag(tag)
+	} else if what, is := strings.CutPrefix(rest, "p:"); is {
+		s.options.Purged(what)
 	}
 }

@@ -15,12 +15,13 @@ const (
 	oweKey debtKind = iota + 1
 	oweTag
 	owePrefix
+	owePurge // an announcement of everything
 )
 
 // debts of one namespace. It is not safe for several goroutines; Remote.mu guards it.
 type debts struct {
 	all   bool // everything has to go
-	texts [owePrefix + 1]map[string]struct{}
+	texts [owePurge + 1]map[string]struct{}
 	count int
 	bytes int
 }

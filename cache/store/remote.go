@@ -163,11 +163,11 @@ func (r *Remote) Stats() RemoteStats {
 
 // names are the beginnings of the keys of a namespace in Redis. Changes of items and versions are told to everyone, those
 // of the others are of no interest.
-type names struct{ items, versions, members string }
+type names struct{ items, versions, members, purges string }
 
 func (r *Remote) names(namespace string) names {
 	shared := r.options.Prefix + ":" + namespace
-	return names{items: shared + ":i:", versions: shared + ":t:", members: r.aside(namespace + ":m:")}
+	return names{items: shared + ":i:", versions: shared + ":t:", members: r.aside(namespace + ":m:"), purges: shared + ":p:"}
 }
 
 // aside names a key that is not watched.

@@ -28,6 +28,9 @@ type Options struct {
 	// count without leaving yet. It is for copies that somebody else keeps. It is called under the lock of the key and must
 	// neither block nor call the store. nil: nobody is told.
 	Gone func(key string)
+	// Purged is told what other penknifes announce (see Announce), and "" when something may have been missed. It is called
+	// by the goroutine that reads from Redis and must not block. nil: nobody is told.
+	Purged func(what string)
 	// Remote is what several penknifes share, or nil. New registers the store with it, so it must come before Remote.Start.
 	Remote *Remote
 }
@@ -72,6 +75,9 @@ func New(o Options) (*Store, error) {
 	}
 	if o.Gone == nil {
 		o.Gone = func(string) {}
+	}
+	if o.Purged == nil {
+		o.Purged = func(string) {}
 	}
 	level, err := newLocal(o.Limit, o.Now, o.Gone)
 	if err != nil {

@@ -99,11 +99,14 @@ func (r *Remote) removeTag(ctx context.Context, namespace, tag string) (removed 
 
 // pay makes up for what a namespace is owed.
 func (r *Remote) pay(ctx context.Context, namespace string, d *debts) error {
+	n := r.names(namespace)
+	if err := r.announce(ctx, n.purges); err != nil {
+		return err
+	}
 	if d.all {
 		_, err := r.removeAll(ctx, namespace)
 		return err
 	}
-	n := r.names(namespace)
 	for tag := range d.texts[oweTag] {
 		if _, err := r.removeTag(ctx, namespace, tag); err != nil {
 			return err

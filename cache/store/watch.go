@@ -72,6 +72,9 @@ func (r *Remote) rest(ctx context.Context, pause time.Duration) bool {
 func (r *Remote) attempt(ctx context.Context) error {
 	ctx = context.WithValue(ctx, watcherKey{}, true)
 	err := r.ready(ctx)
+	for _, s := range r.stores {
+		s.options.Purged("") // what was announced meanwhile, we have not heard
+	}
 	for range maxRounds {
 		if err != nil {
 			break
