@@ -1,6 +1,8 @@
 """The parts of the harness that decide what counts. Run by `go test ./bench`, or python3 -m unittest here."""
 
 import os
+import pathlib
+import tempfile
 import unittest
 
 from harness import cases, intervals, nginx, peers, processes, report, wrk
@@ -78,13 +80,19 @@ class Names(unittest.TestCase):
         self.assertTrue(peers.suits(peers.PEERS["gunicorn-gthread"], sleep, 1))
 
     def test_every_command_can_be_made(self):
-        for peer in peers.PEERS.values():
-            for protocol in peer.speaks:
-                start = peers.Start("ROOT", "ENV/bin/python", "plain", 2, 4, **{protocol: "127.0.0.1:9"})
-                argv = peer.command(start)
-                self.assertTrue(all(isinstance(a, str) and a for a in argv), argv)
-                self.assertTrue(any("9" in a for a in argv), argv)
-                self.assertIn("127.0.0.1:9", nginx.server_block("peer", 8, start))
+        with tempfile.TemporaryDirectory() as files:
+            for peer in peers.PEERS.values():
+                for protocol in peer.speaks:
+                    self.check_command(peer, protocol, files)
+
+    def check_command(self, peer, protocol, files):
+        for blade in peer.blades:
+            start = peers.Start("ROOT", "ENV/bin/python", "plain", 2, 4, blade=blade, files=files, **{protocol: "127.0.0.1:9"})
+            argv = peer.command(start)
+            self.assertTrue(all(isinstance(a, str) and a for a in argv), argv)
+            named = [pathlib.Path(a).read_text("ascii") if a.endswith(".conf") else a for a in argv]
+            self.assertTrue(any("127.0.0.1:9" in a or a == "9" for a in named), argv)
+            self.assertIn("127.0.0.1:9", nginx.server_block("peer", 8, start))
 
 
 class Accounting(unittest.TestCase):

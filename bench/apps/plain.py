@@ -4,6 +4,7 @@ import hashlib
 import time
 
 HELLO = b"Hello, World!\n"
+ONE_KIB = bytes(range(32, 96)) * 16
 TEN_KIB = bytes(range(32, 96)) * 160
 ONE_MIB = bytes(range(32, 96)) * 16384
 STREAM_BLOCK = bytes(range(32, 96)) * 64
@@ -18,6 +19,11 @@ def answer(start_response, body):
 
 def hello(environ, start_response):
     return answer(start_response, HELLO)
+
+
+def one_kib(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "1024"), ("Cache-Control", "max-age=3600")])
+    return [ONE_KIB]
 
 
 def ten_kib(environ, start_response):
@@ -71,7 +77,7 @@ def missing(environ, start_response):
 
 
 ROUTES = {
-    "/hello": hello, "/10k": ten_kib, "/1m": one_mib, "/upload": upload, "/digest": digest, "/stream": stream,
+    "/hello": hello, "/1k": one_kib, "/10k": ten_kib, "/1m": one_mib, "/upload": upload, "/digest": digest, "/stream": stream,
     "/sleep": sleep, "/slow": slow,
 }
 

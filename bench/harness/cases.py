@@ -26,6 +26,7 @@ class Work:
     background: str = ""  # a path, of 0.1 s, that further connections ask for all the time
     streamed: bool = False  # a response without a length
     floor: bool = True  # whether the floor, which has no Python, can answer it
+    blade: str = ""  # cache or static: what answers instead of the application
 
     @property
     def method(self):
@@ -66,6 +67,9 @@ WORKS = {w.name: w for w in (
     Work("post1m", "/upload", b"1048576\n", upload=1 << 20),
     Work("stream", "/stream", ALPHABET * 64 * 16, streamed=True, floor=False),
     Work("sleep", "/sleep", b"Hello, World!\n", threads=8, floor=False),
+    Work("cached", "/1k", ALPHABET * 16, blade="cache"),
+    Work("static1k", "/static/1k", ALPHABET * 16, blade="static", floor=False),
+    Work("static1m", "/static/1m", ALPHABET * 16384, blade="static", floor=False),
     Work("mixed", "/hello", b"Hello, World!\n", threads=2, background="/slow", floor=False),
 )}
 
@@ -80,7 +84,11 @@ TOPOLOGIES = {t.name: t for t in (
 QUICK = "http-hello,nginx-hello,http-flask"
 ALL = ("http-hello,http-flask,close-hello,nginx-hello,nginx-flask,nginxtcp-hello,proxy-hello,"
        "http-hello@1,nginx-hello@1,http-get10k,http-get1m,nginx-get1m,http-post10k,http-post1m,nginx-post1m,"
-       "http-stream,http-sleep,nginx-sleep,http-mixed,nginx-mixed")
+       "http-stream,http-sleep,nginx-sleep,http-mixed,nginx-mixed,"
+       "http-cached,nginx-cached,http-static1k,http-static1m")
+
+# The files that the work static asks for, and one that stands for a fixed answer.
+FILES = {"1k": ALPHABET * 16, "1m": ALPHABET * 16384}
 
 
 def digest_of(work):

@@ -71,6 +71,16 @@ def free_port():
         return s.getsockname()[1]
 
 
+def write_files(directory):
+    """Makes what the blades serve."""
+    files = os.path.join(directory, "files")
+    os.mkdir(files)
+    for name, content in cases.FILES.items():
+        with open(os.path.join(files, name), "wb") as file:
+            file.write(content)
+    return files
+
+
 class Sampler:
     """Looks at memory and asks as a new client while the generator runs. A thread of its own; stop() ends it."""
 
@@ -112,6 +122,7 @@ class Bench:
             s = self.settings
             self.plan = wrk.Plan(s.wrk_threads, self.case.connections, s.seconds, script, self.case.topology.headers)
             self.stack.callback(self.end_all)
+            self.files = write_files(self.directory) if self.case.work.blade else ""
             self.start_all()
         except BaseException:
             self.stack.close()
@@ -145,7 +156,8 @@ class Bench:
         s = self.settings
         threads = self.case.work.threads or s.threads
         start = peers.Start(s.root, s.python, self.case.work.module, s.processes, threads,
-                            closes=self.case.topology.closes, streamed=self.case.work.streamed, **self.addresses(peer))
+                            closes=self.case.topology.closes, streamed=self.case.work.streamed, blade=self.case.work.blade,
+                            files=self.files, **self.addresses(peer))
         one = not peer.processes
         subject = Subject(peer, 1 if one else s.processes, threads * s.processes if one else threads)
         subject.problem = peers.missing(peer, s.root, s.installed)

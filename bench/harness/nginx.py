@@ -45,6 +45,32 @@ def configuration(workers, blocks):
     return HEAD.format(user=user, workers=workers, params=params) + "".join(blocks) + "}\n"
 
 
+STATIC = """daemon off;
+{user}worker_processes {workers};
+pid {directory}/nginx.pid;
+error_log stderr warn;
+events {{ worker_connections 8192; }}
+http {{
+  access_log off;
+  keepalive_requests 1000000000;
+  default_type application/octet-stream;
+  sendfile on;
+  tcp_nopush on;
+  open_file_cache max=1000 inactive=60s;
+  server {{ listen {address}; location /static/ {{ alias {directory}/; }} }}
+}}
+"""
+
+
+def static_command(directory, address, workers):
+    """nginx as a server of files, as its users tune it. The configuration stands beside the files."""
+    user = "user root;\n" if os.geteuid() == 0 else ""
+    path = os.path.join(directory, "static.conf")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(STATIC.format(user=user, workers=workers, directory=directory, address=address))
+    return ["nginx", "-p", directory, "-c", path, "-e", "stderr"]
+
+
 def command(directory, workers, blocks):
     """Writes the configuration into directory and gives the command that runs it."""
     with open(os.path.join(directory, "nginx.conf"), "w", encoding="ascii") as file:

@@ -2,7 +2,9 @@
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from . import nginx
 
 PENKNIFE = "penknife"
 
@@ -20,6 +22,8 @@ class Start:
     uwsgi: str = ""  # HOST:PORT, or the path of a unix socket
     closes: bool = False  # each connection is for one request
     streamed: bool = False  # responses have no length
+    blade: str = ""  # of the work
+    files: str = ""  # a directory with cases.FILES, for a blade
 
     @property
     def apps(self):
@@ -50,6 +54,7 @@ class Peer:
     needs: str = ""  # a program that must exist: a name on PATH or a path below the repository
     module: str = ""  # a Python distribution that must be installed
     note: str = ""
+    blades: tuple = ("",)  # for which works it is a peer
 
 
 def penknife(s):
@@ -58,8 +63,18 @@ def penknife(s):
         argv += ["--http", s.http]
     if s.uwsgi:
         argv += ["--uwsgi", s.uwsgi if ":" in s.uwsgi else "unix:" + s.uwsgi]
+    argv += {"cache": ["--cache", "64MiB"], "static": ["--static", "/static/=" + s.files]}.get(s.blade, [])
     return argv + ["--processes", str(s.processes), "--threads", str(s.threads), "--chdir", s.apps,
                    "--python", s.python]
+
+
+def penknife_fixed(s):
+    """What a front end with a fixed answer costs: a file of the same size, from memory."""
+    return penknife(replace(s, blade="")) + ["--static", "/1k=" + os.path.join(s.files, "1k")]
+
+
+def nginx_static(s):
+    return nginx.static_command(s.files, s.http, s.processes)
 
 
 def uwsgi_base(s, plugins):
@@ -129,7 +144,10 @@ def floor(s):
 
 ONE_PROCESS = "one process, with the threads of all"
 PEERS = {p.name: p for p in (
-    Peer(PENKNIFE, penknife, speaks=("http", "uwsgi"), needs="bin/penknife"),
+    Peer(PENKNIFE, penknife, speaks=("http", "uwsgi"), needs="bin/penknife", blades=("", "cache", "static")),
+    Peer("penknife-fixed", penknife_fixed, speaks=("http", "uwsgi"), needs="bin/penknife", blades=("cache",),
+         note="a file of the same size from penknife's memory"),
+    Peer("nginx-static", nginx_static, needs="nginx", blades=("static",), note="open_file_cache, sendfile, as many workers"),
     Peer("uwsgi", uwsgi, speaks=("http", "uwsgi"), needs="uwsgi", note="HTTP: --http11-socket, --http-socket where connections close"),
     Peer("uwsgi-router", uwsgi_router, needs="uwsgi", note="--http, a process of its own before the workers"),
     Peer("gunicorn-sync", gunicorn_sync, threads=False, module="gunicorn", note="closes each connection"),
@@ -139,7 +157,8 @@ PEERS = {p.name: p for p in (
     Peer("fastpysgi", fastpysgi, threads=False, module="fastpysgi"),
     Peer("waitress", waitress, processes=False, module="waitress", note=ONE_PROCESS),
     Peer("cheroot", cheroot, processes=False, module="cheroot", note=ONE_PROCESS),
-    Peer("floor", floor, needs="bin/bench-floor", note="no Python: a bare fasthttp handler, threads as Go chooses"),
+    Peer("floor", floor, needs="bin/bench-floor", note="no Python: a bare fasthttp handler, threads as Go chooses",
+         blades=("", "cache")),
 )}
 QUICK = "penknife,uwsgi,gunicorn-gthread,granian,floor"
 
@@ -157,7 +176,7 @@ def missing(peer, root, installed):
 
 def suits(peer, case, threads):
     """Whether a case makes sense for a peer; threads is what the run asks for."""
-    if case.topology.speaks not in peer.speaks:
+    if case.topology.speaks not in peer.speaks or case.work.blade not in peer.blades:
         return False
     if peer.name == "floor":
         return case.work.floor
