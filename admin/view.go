@@ -274,11 +274,10 @@ func (v *view) showErrors(r *control.Report) {
 	}
 }
 
-// headline is one line for an error: the last of a traceback is what was raised.
+// headline is one line for an error.
 func headline(one control.Incident) string {
-	lines := strings.Split(strings.TrimSpace(one.Text), "\n")
-	if last := strings.TrimSpace(lines[len(lines)-1]); last != "" {
-		return bounded(last)
+	if line := one.Headline(); line != "" {
+		return bounded(line)
 	}
 	for _, name := range []string{"reason", "error", "exit"} {
 		if text := one.Details[name]; text != "" {

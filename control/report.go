@@ -1,6 +1,9 @@
 package control
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Report is the whole picture: the answer to GET /report, and to GET /status.json of the admin listener. Fields are
 // added to it, and never change their meaning.
@@ -83,6 +86,26 @@ type Incident struct {
 	Text    string            `json:"text,omitempty"` // traceback or output
 	Details map[string]string `json:"details,omitempty"`
 }
+
+// Headline is the line of Text that says what happened: for a traceback its exception, for a dump of stacks its first
+// line, else the last line. It is empty when there is no text, and untrusted as Text is.
+func (i *Incident) Headline() string {
+	text := strings.TrimSpace(i.Text)
+	if strings.HasPrefix(text, "Fatal Python error: ") {
+		first, _, _ := strings.Cut(text, "\n")
+		return first
+	}
+	if at := strings.LastIndex("\n"+text, "\n"+tracebackHead); at >= 0 {
+		for line := range strings.Lines(text[at+len(tracebackHead):]) {
+			if line = strings.TrimRight(line, "\n"); line != "" && line[0] != ' ' {
+				return line // what follows belongs to the exception's own text
+			}
+		}
+	}
+	return strings.TrimSpace(text[strings.LastIndexByte(text, '\n')+1:])
+}
+
+const tracebackHead = "Traceback (most recent call last):"
 
 // Setting is one key of the configuration in force.
 type Setting struct {

@@ -1,12 +1,14 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -188,5 +190,6 @@ func (s *Server) generationStatus(g workers.Snapshot, usage *usage, now time.Tim
 			CPU: usage.of[w.PID].cpu.Seconds(),
 		})
 	}
+	slices.SortFunc(status.Workers, func(a, b control.Worker) int { return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.PID, b.PID)) })
 	return status
 }

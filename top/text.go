@@ -21,12 +21,6 @@ func clean(text string) string {
 	}, text)
 }
 
-// lastLine is what a traceback ends with: the exception.
-func lastLine(text string) string {
-	text = strings.TrimRight(text, "\n")
-	return strings.TrimSpace(text[strings.LastIndexByte(text, '\n')+1:])
-}
-
 // pad fills a line up to the width.
 func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(width-ansi.StringWidth(text), 0))

@@ -23,12 +23,18 @@ func alert(text string) string {
 }
 func head(text string) string { return lipgloss.NewStyle().Reverse(true).Render(text) }
 
+// lowScreen is the height below which workers are worth more than figures.
+const lowScreen = 16
+
 // View renders the screen: never more lines than it has, and never a longer one.
 func (m model) View() string {
 	r := m.now
 	lines := []string{m.title(r), m.subtitle(r), ""}
 	lines = append(lines, m.figures(r)...)
 	lines = append(lines, "")
+	if m.height < lowScreen {
+		lines = []string{lines[0], lines[3], lines[5]} // the state, requests and threads
+	}
 	foot := m.foot(r)
 	room := m.height - len(lines) - len(foot)
 	lines = append(lines, m.table(r, max(room, 2))...)
@@ -50,11 +56,11 @@ func (m model) title(r *control.Report) string {
 	case !r.Ready:
 		state = alert(cmp.Or(clean(r.NotReady), r.State))
 	}
-	text := bold("penknife "+clean(r.Version)) + "  " + clean(r.Application) + "  " + state
+	text := bold("penknife") + "  " + state + "  "
 	if m.paused {
-		text += "  " + alert("paused")
+		text += alert("paused") + "  "
 	}
-	return text
+	return text + clean(r.Application) + "  " + dim(clean(r.Version))
 }
 
 func (m model) subtitle(r *control.Report) string {
@@ -126,27 +132,29 @@ func latest(history []control.Sample) control.Latency {
 
 // table lists the workers that fit into so many lines, its head included.
 func (m model) table(r *control.Report, room int) []string {
-	const format = "%6s %8s %-9s %8s %10s %8s %8s %9s  %s"
-	lines := []string{head(pad(fmt.Sprintf(format, "WORKER", "PID", "STATE", "UP", "REQUESTS", "REQ/S", "LOAD", "MEMORY", "DOING"), m.width))}
+	shown := columnsFor(m.width)
+	var names strings.Builder
+	for _, c := range shown {
+		names.WriteString(c.cell(c.name))
+	}
+	lines := []string{head(pad(names.String()+"DOING", m.width))}
 	workers := m.order.sorted(r.Current.Workers)
 	if over := len(workers) - (room - 1); over > 0 && room > 1 {
-		shown := max(room-2, 0)
-		lines = append(lines, m.rows(r, workers[:shown], format)...)
-		return append(lines, dim(fmt.Sprintf("%6s and %d more", "", len(workers)-shown)))
+		fit := max(room-2, 0)
+		lines = append(lines, m.rows(r, workers[:fit], shown)...)
+		return append(lines, dim(fmt.Sprintf("%6s and %d more", "", len(workers)-fit)))
 	}
-	return append(lines, m.rows(r, workers, format)...)
+	return append(lines, m.rows(r, workers, shown)...)
 }
 
-func (m model) rows(r *control.Report, workers []control.Worker, format string) []string {
+func (m model) rows(r *control.Report, workers []control.Worker, shown []column) []string {
 	var lines []string
-	for _, w := range workers {
-		state := w.State
-		if w.Reason != "" {
-			state = w.Reason
+	for i := range workers {
+		var line strings.Builder
+		for _, c := range shown {
+			line.WriteString(c.cell(c.value(m, r, &workers[i])))
 		}
-		lines = append(lines, fmt.Sprintf(format, fmt.Sprint(w.Index), fmt.Sprint(w.PID), ansi.Truncate(clean(state), 9, "…"), age(w.Uptime),
-			fmt.Sprint(w.Requests), fmt.Sprintf("%.1f", m.workerRate(r, &w)), fmt.Sprintf("%.0f %%", 100*w.Load), size(w.Resident),
-			doing(r, &w)))
+		lines = append(lines, line.String()+doing(r, &workers[i]))
 	}
 	return lines
 }
@@ -202,8 +210,8 @@ func (m model) foot(r *control.Report) []string {
 			break
 		}
 		text := clean(e.Message)
-		if last := lastLine(e.Text); last != "" {
-			text += ": " + clean(last)
+		if line := e.Headline(); line != "" {
+			text += ": " + clean(line)
 		}
 		if e.Count > 1 {
 			text += fmt.Sprintf(" (%d times)", e.Count)

@@ -59,7 +59,7 @@ func TestView_Says(t *testing.T) {
 	m := model{now: report(1000, 1200), before: report(999, 1000), width: 140, height: 40}
 	text := screen(m)
 	for _, want := range []string{
-		"penknife 1.2  mysite.wsgi:application  running", "up 26h03m", "generation 3", "Python 3.11.7", "200.0/s", "20.0 errors/s",
+		"penknife  running  mysite.wsgi:application  1.2", "up 26h03m", "generation 3", "Python 3.11.7", "200.0/s", "20.0 errors/s",
 		"1.2ms p50  200ms p95  3.0s p99", "0/24 busy", "1 waiting", "130M", "latest of 9 errors", "app: KeyError: 'x·' (2 times)",
 		"12.0s GET /slow·[31m· and 1 more", "█",
 	} {
@@ -69,6 +69,14 @@ func TestView_Says(t *testing.T) {
 	}
 	if strings.Contains(m.View(), "\x1b[31m\n") || strings.Contains(m.View(), "\x07") {
 		t.Error("a request can drive the terminal")
+	}
+	m.width, m.height = 80, 24
+	if text = screen(m); !strings.Contains(text, "12.0s GET /slow·[31m· and") {
+		t.Errorf("the usual terminal does not say what workers do:\n%s", text)
+	}
+	m.width, m.height = 40, 10
+	if text = screen(m); !strings.Contains(text, "12.0s GET /sl") || !strings.Contains(text, "penknife  running  mysite") || !strings.Contains(text, "0/24 busy") {
+		t.Errorf("a small terminal:\n%s", text)
 	}
 	m.height = 14
 	if text = screen(m); !strings.Contains(text, "more") || strings.Contains(text, "latest of") {

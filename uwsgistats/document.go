@@ -113,8 +113,9 @@ type cron struct {
 
 // newDocument translates a report.
 func newDocument(r *control.Report, t *Tally, backlogs []Backlog) document {
+	version, _, _ := strings.Cut(r.Version, " ") // uwsgitop has a line for it, and of other things
 	d := document{
-		Version: "penknife-" + r.Version, ListenQueueErrors: t.refused.Load(), PID: r.PID, UID: os.Getuid(), GID: os.Getgid(),
+		Version: "penknife-" + version, ListenQueueErrors: t.refused.Load(), PID: r.PID, UID: os.Getuid(), GID: os.Getgid(),
 		Daemons: []daemon{}, Locks: []any{}, Caches: []cache{}, Sockets: []socket{}, Workers: []worker{}, Crons: []cron{},
 	}
 	d.CWD, _ = os.Getwd() // one that is gone has no name

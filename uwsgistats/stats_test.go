@@ -26,7 +26,7 @@ func report() control.Report {
 	return control.Report{
 		At: time.Unix(1000, 0),
 		Status: control.Status{
-			Version: "1.2", PID: 7,
+			Version: "1.2 go1.26.0 linux/amd64", PID: 7,
 			Listeners: []control.Listener{{Protocol: "uwsgi", Address: "127.0.0.1:3031"}, {Protocol: "http", Address: "unix:/x"}},
 			Current: control.Generation{Number: 3, Waiting: 5, Threads: 2, Workers: []control.Worker{
 				{Index: 0, PID: os.Getpid(), State: "ready", Busy: 1, Requests: 40, Resident: 99, Started: time.Unix(900, 0)},
