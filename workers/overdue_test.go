@@ -284,6 +284,7 @@ func interruptConfig(t *testing.T, threads int) Config {
 
 // TestInterrupt_EveryInterpreter: the worker that hung answers the next request, and the log has it all.
 func TestInterrupt_EveryInterpreter(t *testing.T) {
+	t.Parallel()
 	for _, interpreter := range testkit.Interpreters(t) {
 		for _, threads := range []int{1, 3} {
 			t.Run(interpreter.Version, func(t *testing.T) {
@@ -293,9 +294,16 @@ func TestInterrupt_EveryInterpreter(t *testing.T) {
 				c.Workers.Processes.Min, c.Workers.Processes.Max = 1, 1
 				m := startManager(t, c)
 				pid := m.get(t, "/pid")
-				for range threads + 1 {
-					m.fails(t, "/spin", gateway.KindRequestTimeout)
+				var all sync.WaitGroup
+				for range threads {
+					all.Go(func() { // ends with the request
+						if _, err := m.send(t, request(t, "/spin")); gateway.KindOf(err) != gateway.KindRequestTimeout {
+							t.Error(err)
+						}
+					})
 				}
+				all.Wait()
+				m.fails(t, "/spin", gateway.KindRequestTimeout)
 				testkit.Eventually(t, 10*time.Second, func() error {
 					return m.log.contains("request timeout", "outcome=interrupted")
 				})

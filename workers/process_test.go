@@ -3,11 +3,13 @@ package workers
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,6 +27,11 @@ import (
 func TestMain(m *testing.M) {
 	if os.Getenv("PENKNIFE_TEST_VICTIM") != "" {
 		beVictim()
+	}
+	// Most of them wait for limits and for processes, and not for a CPU.
+	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -169,9 +176,11 @@ func (m started) ready(n int) func() error {
 }
 
 func TestEveryInterpreterServes(t *testing.T) {
+	t.Parallel()
 	for _, interpreter := range testkit.Interpreters(t) {
 		for _, preload := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s/preload=%v", interpreter.Version, preload), func(t *testing.T) {
+				t.Parallel()
 				c := testConfig(t)
 				c.App.Python, c.App.Preload = interpreter.Path, preload
 				m := startManager(t, c)

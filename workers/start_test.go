@@ -13,6 +13,7 @@ import (
 )
 
 func TestStart_SaysWhyItCannot(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name   string
 		change func(*Config)
