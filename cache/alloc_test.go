@@ -47,7 +47,10 @@ func BenchmarkBypass(b *testing.B) {
 	bench := newBench(b, defaults(), nil)
 	body := &pieces{}
 	resp := gateway.Response{Status: 200, Fields: []byte("Content-Type: text/html\r\nX-A: b\r\n"), Body: body}
-	bench.deps.Next = gateway.HandlerFunc(func(*gateway.Request) (*gateway.Response, error) { return &resp, nil })
+	bench.deps.Next = gateway.HandlerFunc(func(*gateway.Request) (*gateway.Response, error) {
+		out := resp
+		return &out, nil
+	})
 	benchmark(b, bench, bench.request("GET /path?q=1", append(browser, "If-Match: x")...))
 }
 

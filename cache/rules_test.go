@@ -178,3 +178,16 @@ func TestTop(t *testing.T) {
 		t.Errorf("%+v", top)
 	}
 }
+
+// What goes past the cache says so (RFC 9211 section 2.2), with and without tags, from both kinds of front end.
+func TestRFC9211_2_2_Bypass(t *testing.T) {
+	for _, fields := range []string{fresh, fresh + "; Cache-Tag: t"} {
+		b := newBench(t, withTTL(func(r *configs.CacheRule) { r.BypassQuery = []string{"preview"} }), always(fields, "x"))
+		b.expect(t, b.do(t, "GET /?preview"), "fwd=bypass", 1)
+		b.expect(t, b.do(t, "HEAD /?preview"), "fwd=bypass", 2)
+		b.expect(t, b.do(t, "GET /", "If-Match: x"), "fwd=bypass", 3)
+		b.expect(t, b.do(t, "POST /"), "fwd=method", 4)
+		b.expect(t, b.do(t, "OPTIONS /"), "fwd=method", 5)
+		b.expect(t, <-b.later(t, "POST /"), "fwd=method", 6)
+	}
+}

@@ -13,6 +13,7 @@ type passage struct {
 	r      *gateway.Request
 	unsafe bool
 	strip  bool
+	why    forward
 	later  func(*gateway.Response, error)
 
 	target originTarget // of unsafe requests
@@ -22,10 +23,10 @@ type passage struct {
 func (h *Handler) through(r *gateway.Request, unsafe bool) (*gateway.Response, error) {
 	r.Trace.Cache = outcomes[Bypassed]
 	strip := h.settings.Load().strip
-	if !unsafe && !strip {
-		return h.deps.Next.Serve(r)
+	p := &passage{h: h, r: r, unsafe: unsafe, strip: strip, why: forwardMethod, later: r.Later}
+	if method := string(r.Method); method == "GET" || method == "HEAD" {
+		p.why = forwardBypass
 	}
-	p := &passage{h: h, r: r, unsafe: unsafe, strip: strip, later: r.Later}
 	if unsafe {
 		p.target = h.targetOf(r)
 	}
@@ -65,9 +66,13 @@ func (p *passage) look(resp *gateway.Response) {
 	if p.unsafe && resp.Status >= 200 && resp.Status < 400 {
 		p.h.invalidate(&p.target, resp.Fields)
 	}
+	fields := make([]byte, 0, len(resp.Fields)+len(statusName)+len("fwd=bypass\r\n"))
 	if p.strip && hasTags(resp.Fields) {
-		resp.Fields = withoutTags(nil, resp.Fields)
+		fields = withoutTags(fields, resp.Fields)
+	} else {
+		fields = append(fields, resp.Fields...)
 	}
+	resp.Fields = appendForwardedStatus(fields, forwarded{why: p.why})
 }
 
 func hasTags(fields []byte) bool {
