@@ -13,7 +13,7 @@ import (
 )
 
 // maxSendfile is what one sendfile call is asked for, so that a deadline covers a bounded amount and a turn is short.
-const maxSendfile = 128 << 10
+const maxSendfile = 1 << 20
 
 // sendFile sends length bytes of f from offset. Small files go with the head in one write; larger ones by sendfile.
 // It never uses the file's own position, which the application may share.
