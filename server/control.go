@@ -140,19 +140,19 @@ func ownDirectory(dir string, owner sockets.Permissions) error {
 func (s *Server) status() control.Status { return s.statusOf(s.engine.Snapshot(), time.Now()) }
 
 func (s *Server) statusOf(snapshot workers.Snapshot, now time.Time) control.Status {
-	usage := s.usage.read(pidsOf(snapshot))
+	seen := reading{s.usage.read(pidsOf(snapshot)), s.loads.look(snapshot, now), now}
 	status := control.Status{
 		Version: s.version, PID: os.Getpid(), State: s.state(), Started: s.began, Uptime: now.Sub(s.began).Seconds(),
 		Config: s.loaded.File, Application: s.inForce.Load().Config.App.WSGI, Listeners: s.open.list(),
-		Connections: s.connections.Load(), Current: s.generationStatus(snapshot, usage, now), Reloads: s.reloads.past(),
+		Connections: s.connections.Load(), Current: seen.generation(snapshot), Reloads: s.reloads.past(),
 	}
 	status.Daemons, status.Jobs = sidecarStatus(s.sidecars, now)
 	if snapshot.Joining != nil {
-		joining := s.generationStatus(*snapshot.Joining, usage, now)
+		joining := seen.generation(*snapshot.Joining)
 		status.Joining = &joining
 	}
 	for _, replaced := range snapshot.Draining {
-		status.Draining = append(status.Draining, s.generationStatus(replaced, usage, now))
+		status.Draining = append(status.Draining, seen.generation(replaced))
 	}
 	return status
 }
@@ -167,7 +167,14 @@ func (s *Server) state() string {
 	return "starting"
 }
 
-func (s *Server) generationStatus(g workers.Snapshot, usage *usage, now time.Time) control.Generation {
+// reading is what the system tells about the processes of a snapshot.
+type reading struct {
+	usage *usage
+	loads map[int]float64 // by process
+	now   time.Time
+}
+
+func (r *reading) generation(g workers.Snapshot) control.Generation {
 	status := control.Generation{
 		Number: g.Generation, Python: g.Python, ZygotePID: g.ZygotePID, CrashLoop: g.CrashLoop,
 		InFlight: g.InFlight, Waiting: g.Waiting, Threads: g.Threads, Places: g.Places,
@@ -185,9 +192,9 @@ func (s *Server) generationStatus(g workers.Snapshot, usage *usage, now time.Tim
 	for _, w := range g.Workers {
 		status.Workers = append(status.Workers, control.Worker{
 			Index: w.Index, PID: w.PID, State: w.State.String(), Reason: w.Reason.String(), Started: w.Started,
-			Uptime: now.Sub(w.Started).Seconds(), Busy: w.Busy, Requests: w.Served,
-			Load: s.loads.of(w.Index), Resident: usage.of[w.PID].resident, Own: usage.of[w.PID].anonymous,
-			CPU: usage.of[w.PID].cpu.Seconds(),
+			Uptime: r.now.Sub(w.Started).Seconds(), Busy: w.Busy, Requests: w.Served,
+			Load: r.loads[w.PID], Resident: r.usage.of[w.PID].resident, Own: r.usage.of[w.PID].anonymous,
+			CPU: r.usage.of[w.PID].cpu.Seconds(),
 		})
 	}
 	slices.SortFunc(status.Workers, func(a, b control.Worker) int { return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.PID, b.PID)) })

@@ -9,5 +9,5 @@
 //
 // Goroutines: Run's caller (stages, signals); one for the engine's Start; one per listener that accepts; the access
 // log's writer; the reloader; an upgrade that runs; the watchdog, if the service manager wants one; while stopping, one that waits for a further signal. Run waits for all of them before it returns.
-// Locks: accessLog.mu, limiterState.mu reloader.mu and upgrader.mu, all leaves.
+// Locks: loads.mu, limiterState.mu, reloader.mu and upgrader.mu, all leaves.
 package server

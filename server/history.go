@@ -26,10 +26,10 @@ type moment struct {
 // history keeps a sample of each second in which there are requests or somebody looks. Otherwise its goroutine sleeps
 // without a timer.
 type history struct {
-	take   func(since time.Duration) moment // since the last one; must not block for long
-	kick   chan struct{}                    // of capacity 1
-	quit   chan struct{}                    // closed by shutdown
-	done   chan struct{}                    // closed when the goroutine has ended
+	take   func() moment // must not block for long
+	kick   chan struct{} // of capacity 1
+	quit   chan struct{} // closed by shutdown
+	done   chan struct{} // closed when the goroutine has ended
 	awake  atomic.Bool
 	looked atomic.Int64 // when somebody did, in nanoseconds since 1970
 
@@ -39,7 +39,7 @@ type history struct {
 	last *metrics.Totals // of the goroutine alone
 }
 
-func newHistory(take func(since time.Duration) moment) *history {
+func newHistory(take func() moment) *history {
 	return &history{
 		take: take, kick: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 		last: &metrics.Totals{},
@@ -100,7 +100,7 @@ func (h *history) watch() bool {
 		case <-h.quit:
 			return false
 		case now := <-ticker.C:
-			m := h.take(now.Sub(begin))
+			m := h.take()
 			s := h.sampleOf(m, now, now.Sub(begin))
 			h.keep(s)
 			begin = now

@@ -26,7 +26,7 @@ func TestHistory(t *testing.T) {
 			totals.Classes[2] += ok
 			totals.Classes[5] += bad
 		}
-		h := newHistory(func(since time.Duration) moment {
+		h := newHistory(func() moment {
 			mu.Lock()
 			defer mu.Unlock()
 			samples++

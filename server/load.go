@@ -2,62 +2,58 @@ package server
 
 import (
 	"math"
-	"sync/atomic"
+	"sync"
 	"time"
 
-	"penknife/gateway"
 	"penknife/workers"
 )
 
-const (
-	// loadIndexes is how many worker indexes there can be: twice the processes and two, for generations that overlap.
-	loadIndexes = 2*1024 + 2
-	// loadWindow is the time constant with which the past of a worker's load is forgotten.
-	loadWindow = 10 * time.Second
-)
+// loadWindow is the time constant with which the past of a worker's load is forgotten.
+const loadWindow = 10 * time.Second
 
-// loads watches which part of their time workers are busy. Requests add their time when they end; those that take long
-// are seen while they run. A worker of a replaced generation and its successor may share an index, and then a load.
+// loads tells which part of their time the threads of workers have been occupied by requests lately. It takes a look
+// whenever somebody asks, and each second while history is awake.
 type loads struct {
-	took [loadIndexes]atomic.Int64 // time in the application by worker index, in nanoseconds
-	part [loadIndexes]atomic.Uint64
-
-	seen [loadIndexes]int64 // of the goroutine of history alone, as what follows
-	pids [loadIndexes]int
+	mu   sync.Mutex // guards the rest
+	last time.Time
+	of   map[int]load // by process, of those that were there at the last look
 }
 
-// add counts the time of a request that is over. Any goroutine may.
-func (l *loads) add(t *gateway.Trace) {
-	if index := t.Worker - 1; index >= 0 && index < loadIndexes {
-		l.took[index].Add(int64(t.App))
-	}
+type load struct {
+	occupied time.Duration
+	part     float64 // 0 to 1
 }
 
-// of gives a worker's load, 0 to 1.
-func (l *loads) of(index int) float64 {
-	if index < 0 || index >= loadIndexes {
-		return 0
-	}
-	return math.Float64frombits(l.part[index].Load())
-}
-
-// look takes the time since the last look into account. Long counts, by worker index, the requests that have run all
-// that time: they will add it only when they end.
-func (l *loads) look(g workers.Snapshot, long map[int]int, since time.Duration) {
-	usual := 1 - math.Exp(-since.Seconds()/loadWindow.Seconds())
-	for _, w := range g.Workers {
-		if w.Index < 0 || w.Index >= loadIndexes {
-			continue
+// look takes the time since the last look into account, and gives the load of each process.
+func (l *loads) look(snapshot workers.Snapshot, now time.Time) map[int]float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	seen, parts := map[int]load{}, map[int]float64{}
+	for _, g := range generations(snapshot) {
+		for _, w := range g.Workers {
+			one := l.next(w, max(g.Threads, 1), now)
+			seen[w.PID], parts[w.PID] = one, one.part
 		}
-		all := float64(since) * float64(max(g.Threads, 1))
-		took := l.took[w.Index].Load()
-		now := float64(took-l.seen[w.Index])/all + float64(long[w.Index])*float64(since)/all
-		l.seen[w.Index] = took
-		weight := usual
-		if l.pids[w.Index] != w.PID {
-			l.pids[w.Index], weight = w.PID, 1
-		}
-		old := l.of(w.Index)
-		l.part[w.Index].Store(math.Float64bits(old + weight*(min(max(now, 0), 1)-old)))
 	}
+	l.of, l.last = seen, now
+	return parts
+}
+
+func (l *loads) next(w workers.WorkerStatus, threads int, now time.Time) load {
+	old, known := l.of[w.PID]
+	since := now.Sub(w.Started)
+	if known && w.Occupied >= old.occupied {
+		since = now.Sub(l.last)
+	} else {
+		known, old = false, load{}
+	}
+	if since <= 0 {
+		return old
+	}
+	part := float64(w.Occupied-old.occupied) / (float64(since) * float64(threads))
+	part = min(max(part, 0), 1)
+	if known {
+		part = old.part + (1-math.Exp(-since.Seconds()/loadWindow.Seconds()))*(part-old.part)
+	}
+	return load{w.Occupied, part}
 }

@@ -5,34 +5,39 @@ import (
 	"testing"
 	"time"
 
-	"penknife/gateway"
 	"penknife/workers"
 )
 
 func TestLoads(t *testing.T) {
 	var l loads
-	g := workers.Snapshot{Threads: 2, Workers: []workers.WorkerStatus{{Index: 0, PID: 5}, {Index: 1, PID: 6}, {Index: loadIndexes}}}
-	l.add(&gateway.Trace{Worker: 1, App: time.Second})
-	l.add(&gateway.Trace{Worker: 0, App: time.Hour}) // nobody
-	l.add(&gateway.Trace{Worker: loadIndexes + 1, App: time.Hour})
-	l.look(g, map[int]int{1: 1}, time.Second)
-	// One of two threads was busy: the first by a request that is over, the second by one that still runs.
-	if l.of(0) != .5 || l.of(1) != .5 || l.of(-1) != 0 || l.of(loadIndexes) != 0 {
-		t.Errorf("%v, %v", l.of(0), l.of(1))
+	start := time.Unix(1000, 0)
+	snapshot := workers.Snapshot{Threads: 2, Workers: []workers.WorkerStatus{
+		{Index: 0, PID: 5, Started: start, Occupied: 5 * time.Second}, {Index: 1, PID: 6, Started: start, Occupied: time.Hour},
+	}}
+	snapshot.Draining = []workers.Snapshot{{Threads: 1, Workers: []workers.WorkerStatus{{Index: 0, PID: 4, Started: start, Occupied: time.Second}}}}
+	near := func(what string, got, want float64) {
+		t.Helper()
+		if math.Abs(got-want) > 1e-9 {
+			t.Errorf("%s: %v, want %v", what, got, want)
+		}
 	}
-	l.add(&gateway.Trace{Worker: 2, App: time.Minute}) // the one that ran has ended: no more than all of the time
+	now := start.Add(10 * time.Second)
+	got := l.look(snapshot, now)
+	near("since its start", got[5], .25)
+	near("more than there is", got[6], 1)
+	near("same index in the generation before", got[4], .1)
+
+	near("at the same moment", l.look(snapshot, now)[5], .25)
 	for range 10 {
-		l.look(g, nil, time.Second)
+		now = now.Add(time.Second)
+		got = l.look(snapshot, now)
 	}
-	if got, want := l.of(0), .5/math.E; math.Abs(got-want) > 1e-9 {
-		t.Errorf("after the time constant: %v, want %v", got, want)
-	}
-	if got := l.of(1); got > (1-.5)*.1+.5 {
-		t.Errorf("%v", got)
-	}
-	g.Workers[0].PID = 99
-	l.look(g, nil, time.Second)
-	if l.of(0) != 0 {
-		t.Error("a successor has the load of the one before")
-	}
+	near("after the time constant", got[5], .25/math.E)
+
+	now = now.Add(time.Hour) // nobody looked meanwhile
+	snapshot.Workers[0].Occupied += time.Hour
+	near("after a long time", l.look(snapshot, now)[5], .5)
+
+	snapshot.Workers[0] = workers.WorkerStatus{Index: 0, PID: 9, Started: now}
+	near("of a successor", l.look(snapshot, now.Add(time.Second))[9], 0)
 }

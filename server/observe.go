@@ -16,7 +16,6 @@ import (
 // observer writes down what became of a request, for both fronts.
 type observer struct {
 	requests *metrics.Requests
-	loads    *loads
 	history  *history
 	access   *accesslog.Log    // nil when there is none
 	tracer   *tracing.Tracer   // nil when nothing is traced
@@ -32,7 +31,6 @@ func (o *observer) RequestDone(r *gateway.Request, outcome gateway.Outcome) {
 		o.requests.Waited(r.Trace.Queue)
 		if asked {
 			o.requests.Served(r.Trace.App)
-			o.loads.add(&r.Trace)
 		}
 	}
 	if outcome.Err != nil {

@@ -9,7 +9,6 @@ import (
 
 	"penknife/control"
 	"penknife/workers"
-	"penknife/workers/link"
 )
 
 // runningShown bounds how many requests in flight a report lists.
@@ -116,9 +115,9 @@ func (s *Server) errors() []control.Incident {
 }
 
 // observeMoment is what history asks for each second.
-func (s *Server) observeMoment(since time.Duration) moment {
+func (s *Server) observeMoment() moment {
 	snapshot := s.engine.Snapshot()
-	s.loads.look(snapshot, s.longer(snapshot.Generation, since), since)
+	s.loads.look(snapshot, time.Now())
 	m := moment{totals: s.metrics.Requests.Totals(), busy: snapshot.InFlight > 0 || len(snapshot.Others()) > 0}
 	sample := &m.sample
 	for _, g := range generations(snapshot) {
@@ -136,16 +135,4 @@ func (s *Server) observeMoment(since time.Duration) moment {
 	sample.CPU = usage.cpu
 	sample.Memory = memory.Server + memory.Zygote + memory.Workers
 	return m
-}
-
-// longer counts the requests of a generation that have run for so long, by worker.
-func (s *Server) longer(generation uint64, than time.Duration) map[int]int {
-	count := map[int]int{}
-	for _, one := range s.engine.Running() {
-		works := one.State == link.Working || one.State == link.Abandoned
-		if works && one.Generation == generation && one.Worker >= 0 && one.App >= than {
-			count[one.Worker]++
-		}
-	}
-	return count
 }

@@ -179,7 +179,7 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 		return nil, err
 	}
 	s.control = s.newControl()
-	s.observer = &observer{requests: s.metrics.Requests, loads: &s.loads, history: s.history}
+	s.observer = &observer{requests: s.metrics.Requests, history: s.history}
 	s.observer.access, s.observer.tracer = s.logs.lines, s.tracer
 	s.newStats()
 	s.admin = admin.New(admin.Deps{
