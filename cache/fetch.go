@@ -237,7 +237,7 @@ func (f *fetch) outcome() Outcome {
 // forget removes what is stored for the request.
 func (f *fetch) forget() {
 	if _, err := f.h.deps.Store.Delete(f.key); err != nil && !errors.Is(err, store.ErrAway) {
-		f.h.deps.Log.Warn("cache: an answer that is not good any more could not be removed", "request", f.req.ID, "error", err)
+		f.h.deps.Log.Warn("cache: an answer that is not good any more could not be removed", "request", f.req.ID, "request_id", string(f.req.RequestID), "error", err)
 	}
 }
 

@@ -72,7 +72,7 @@ func (f *fetch) store(e *entry, a *answer) (*entry, Reason) {
 	}
 	if !f.h.deps.Store.Settle() || f.h.purged.since(f.moment, urlOf(key)) {
 		if _, err := f.h.deps.Store.Delete(key); err != nil && !errors.Is(err, store.ErrAway) {
-			f.h.deps.Log.Warn("cache: what was purged meanwhile could not be removed", "request", f.req.ID, "error", err)
+			f.h.deps.Log.Warn("cache: what was purged meanwhile could not be removed", "request", f.req.ID, "request_id", string(f.req.RequestID), "error", err)
 		}
 		return nil, ReasonPurged
 	}
@@ -113,7 +113,7 @@ func (f *fetch) putValue(key string, value []byte, view *entry, i item) Reason {
 	case errors.Is(err, store.ErrTooLarge):
 		return ReasonLarge
 	}
-	f.h.deps.Log.Warn("cache: an answer could not be stored", "request", f.req.ID, "error", err)
+	f.h.deps.Log.Warn("cache: an answer could not be stored", "request", f.req.ID, "request_id", string(f.req.RequestID), "error", err)
 	return ReasonFull
 }
 

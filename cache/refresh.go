@@ -40,11 +40,11 @@ func (f *fetch) refetch() {
 	defer func() {
 		if p := recover(); p != nil {
 			f.fail()
-			f.h.deps.Log.Error("panic while an answer was fetched in the background", "request", f.req.ID, "panic", p)
+			f.h.deps.Log.Error("panic while an answer was fetched in the background", "request", f.req.ID, "request_id", string(f.req.RequestID), "panic", p)
 		}
 	}()
 	resp, err := f.ask()
 	if _, err := f.arrived(resp, err); err != nil {
-		f.h.deps.Log.Warn("cache: an answer could not be fetched anew", "request", f.req.ID, "error", err)
+		f.h.deps.Log.Warn("cache: an answer could not be fetched anew", "request", f.req.ID, "request_id", string(f.req.RequestID), "error", err)
 	}
 }

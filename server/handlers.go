@@ -53,13 +53,16 @@ type gate struct {
 	stopping atomic.Bool // the stop has begun
 }
 
+// errTooEarly is the answer to a request that came before the application was there.
+var errTooEarly = &gateway.Error{
+	Kind: gateway.KindUnavailable, Reason: errStarting.Error(), Public: true, RetryAfter: time.Second,
+}
+
 // before passes requests on once the gate was opened.
 func (g *gate) before(next gateway.Handler) gateway.Handler {
 	return gateway.HandlerFunc(func(r *gateway.Request) (*gateway.Response, error) {
 		if !g.opened.Load() {
-			return nil, &gateway.Error{
-				Kind: gateway.KindUnavailable, Reason: errStarting.Error(), Public: true, RetryAfter: time.Second,
-			}
+			return nil, errTooEarly
 		}
 		return next.Serve(r)
 	})

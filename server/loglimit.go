@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -14,25 +15,38 @@ const (
 	linesPerSecond = 50
 )
 
+// While the application starts, probes and impatient clients would write lines all the time that say nothing new.
+const startingEvery = 10 * time.Second
+
 // limiter is a slog.Handler that drops what is too much of limitedMessage, and says how much in the next line.
 type limiter struct {
 	slog.Handler
-	state *limiterState // shared by the handlers derived from one
+	usual, starting *limiterState // shared by the handlers derived from one
 }
 
+// limiterState admits so many lines in each period.
 type limiterState struct {
+	most  int
+	every time.Duration
+
 	mu         sync.Mutex // guards the rest
-	second     int64
+	period     int64
 	lines      int
 	suppressed int
 }
 
-func limitFailures(h slog.Handler) slog.Handler { return &limiter{h, &limiterState{}} }
+func limitFailures(h slog.Handler) slog.Handler {
+	return &limiter{h, &limiterState{most: linesPerSecond, every: time.Second}, &limiterState{most: 1, every: startingEvery}}
+}
 
 // Handle implements slog.Handler.
 func (l *limiter) Handle(ctx context.Context, r slog.Record) error {
 	if r.Message == limitedMessage {
-		suppressed, ok := l.state.admit(r.Time)
+		state := l.usual
+		if becauseStarting(r) {
+			state = l.starting
+		}
+		suppressed, ok := state.admit(r.Time)
 		if !ok {
 			return nil
 		}
@@ -46,21 +60,31 @@ func (l *limiter) Handle(ctx context.Context, r slog.Record) error {
 
 // WithAttrs implements slog.Handler.
 func (l *limiter) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &limiter{l.Handler.WithAttrs(attrs), l.state}
+	return &limiter{l.Handler.WithAttrs(attrs), l.usual, l.starting}
 }
 
 // WithGroup implements slog.Handler.
 func (l *limiter) WithGroup(name string) slog.Handler {
-	return &limiter{l.Handler.WithGroup(name), l.state}
+	return &limiter{l.Handler.WithGroup(name), l.usual, l.starting}
+}
+
+// becauseStarting tells the failure of a request that came before the application was there.
+func becauseStarting(r slog.Record) (is bool) {
+	r.Attrs(func(a slog.Attr) bool {
+		err, _ := a.Value.Any().(error)
+		is = errors.Is(err, errTooEarly)
+		return !is
+	})
+	return is
 }
 
 func (s *limiterState) admit(now time.Time) (suppressed int, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if second := now.Unix(); second != s.second {
-		s.second, s.lines = second, 0
+	if period := now.UnixNano() / int64(s.every); period != s.period {
+		s.period, s.lines = period, 0
 	}
-	if s.lines >= linesPerSecond {
+	if s.lines >= s.most {
 		s.suppressed++
 		return 0, false
 	}

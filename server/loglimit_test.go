@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"penknife/gateway"
 )
 
 func TestLimiter_DropsTheFloodAndCountsIt(t *testing.T) {
@@ -30,5 +32,23 @@ func TestLimiter_DropsTheFloodAndCountsIt(t *testing.T) {
 	log(limitedMessage)
 	if n := strings.Count(out.String(), "suppressed_before=7"); n != 1 {
 		t.Errorf("the suppressed lines are told %d times, want once", n)
+	}
+}
+
+func TestLimiter_ProbesDuringTheStartAreOneLine(t *testing.T) {
+	var out bytes.Buffer
+	h := limitFailures(slog.NewTextHandler(&out, nil))
+	now := time.Unix(1000, 0)
+	_, tooEarly := new(gate).before(nil).Serve(&gateway.Request{})
+	for range 25 {
+		r := slog.NewRecord(now, slog.LevelWarn, limitedMessage, 0)
+		r.AddAttrs(slog.Int("request", 1), slog.Any("error", tooEarly))
+		if err := h.Handle(context.Background(), r); err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(time.Second)
+	}
+	if lines := strings.Count(out.String(), "\n"); lines != 3 || strings.Count(out.String(), "suppressed_before=9") != 2 {
+		t.Errorf("%d lines of 25 seconds:\n%s", lines, &out)
 	}
 }
