@@ -29,10 +29,13 @@ func first(arguments []string) string {
 	return arguments[0]
 }
 
+// serveName is the command that runs a server.
+const serveName = "serve"
+
 func (p *program) serveCommand() *cobra.Command {
 	var settings settingFlags
 	cmd := &cobra.Command{
-		Use:   "serve [MODULE:CALLABLE]",
+		Use:   serveName + " [MODULE:CALLABLE]",
 		Short: "Serve an application until SIGTERM",
 		Long: "Serve an application until SIGTERM. With nothing else said, HTTP is served on " + configs.DefaultListen +
 			",\nor on 0.0.0.0:$PORT if that is set. A flag wins over the environment, that over the file.\n\n" +

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -45,9 +46,42 @@ func (p *program) run(ctx context.Context, arguments []string) int {
 	root.SetArgs(arguments)
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
+		if cmd.Name() != serveName { // which has its own opinion about signals
+			go p.endOnSignal(ctx, cancel) // until the command ends
+		}
+	}
 	err := root.ExecuteContext(ctx)
+	if ended := (*signalError)(nil); err != nil && errors.As(context.Cause(ctx), &ended) {
+		err = ended
+	}
 	server.Refuse(p.predecessor, err) // whatever it is: a flag that this version does not know, or the application
 	return p.report(err)
+}
+
+// signalError is why a command did not go on: somebody pressed Ctrl-C, or the terminal is gone.
+type signalError struct{ signal os.Signal }
+
+func (e *signalError) Error() string {
+	return e.signal.String() + ": not waited for an answer; what was asked for may go on"
+}
+
+// endOnSignal ends what a command waits for.
+func (p *program) endOnSignal(ctx context.Context, cancel context.CancelCauseFunc) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case signal := <-p.signals:
+			switch signal {
+			case syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT:
+				cancel(&signalError{signal})
+				return
+			}
+		}
+	}
 }
 
 // report prints an error as its reader needs it and chooses the exit code.

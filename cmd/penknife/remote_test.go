@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -131,6 +133,27 @@ func TestNobodyAnswers(t *testing.T) {
 		}
 		if o := execute(t, words(command+" surplus"), []string{"HOME=" + os.TempDir()}, nil); o.code == 0 {
 			t.Errorf("%s takes an argument", command)
+		}
+	}
+}
+
+// TestASignalEndsACommand: whoever waits for a server that does not answer can press Ctrl-C.
+func TestASignalEndsACommand(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "control")
+	silent, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Close() }()
+	for _, command := range []string{"status", "reload", "upgrade", "stop", "scale 2", "reopen-logs"} {
+		signals := make(chan os.Signal, 2)
+		signals <- syscall.SIGUSR1 // is nobody's end
+		signals <- syscall.SIGINT
+		var stderr bytes.Buffer
+		p := program{stdout: io.Discard, stderr: &stderr, signals: signals}
+		code := p.run(t.Context(), words(command+" --control unix:"+path)) // hangs if the signal is lost
+		if code != exitOther || !strings.Contains(stderr.String(), "penknife: interrupt: not waited for an answer") {
+			t.Errorf("%s: exit %d: %s", command, code, stderr.String())
 		}
 	}
 }
