@@ -4,10 +4,14 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"penknife/gateway"
+
+	"golang.org/x/sys/unix"
 )
 
 // How long a failing accept pauses, and how long a refused connection may take to read its answer.
@@ -30,7 +34,8 @@ func (s *Server) acceptAll(ln net.Listener) error {
 			s.inside.Add(1)
 			s.admit(nc)
 			s.inside.Add(-1)
-		case s.reached(phaseReleased):
+		case s.conns.isReleased():
+			s.acceptRest(ln)
 			return nil
 		case errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF):
 			return err
@@ -42,6 +47,35 @@ func (s *Server) acceptAll(ln net.Listener) error {
 			s.conns.pause(pause)
 		}
 	}
+}
+
+// maxLastAccepts bounds what acceptRest takes: as many come while it looks in a flood.
+const maxLastAccepts = 4096
+
+// acceptRest takes the connections that wait in the listener already: closing it would break them.
+func (s *Server) acceptRest(ln net.Listener) {
+	socket, ok := ln.(syscall.Conn)
+	if !ok {
+		return
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(listening uintptr) { // an error is a listener that is closed
+		for range maxLastAccepts {
+			fd, _, err := unix.Accept4(int(listening), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+			if err != nil {
+				return
+			}
+			file := os.NewFile(uintptr(fd), "connection")
+			nc, err := net.FileConn(file)
+			_ = file.Close()
+			if err == nil {
+				s.admit(nc)
+			}
+		}
+	})
 }
 
 // admit starts serving a connection, or refuses it.

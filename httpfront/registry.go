@@ -91,7 +91,14 @@ func (r *registry) stop() {
 	r.release()
 }
 
-// release closes the listeners.
+// isReleased tells whether the listeners were closed on purpose.
+func (r *registry) isReleased() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.released
+}
+
+// release makes the accept loops end, which then close their listeners.
 func (r *registry) release() {
 	r.mu.Lock()
 	listeners := make([]net.Listener, 0, len(r.listeners))
@@ -105,7 +112,9 @@ func (r *registry) release() {
 	r.signal()
 	r.mu.Unlock()
 	for _, ln := range listeners {
-		ln.Close()
+		if d, ok := ln.(interface{ SetDeadline(time.Time) error }); !ok || d.SetDeadline(longAgo) != nil {
+			ln.Close()
+		}
 	}
 }
 

@@ -34,6 +34,9 @@ const (
 	itemScaling  = "scaling" // how many workers there are: no file is needed for it, so it is an empty one
 )
 
+// lastCall is how long connections without a request are kept after SIGTERM.
+const lastCall = time.Second
+
 // partingTime is how much of the grace period is kept for closing what is idle even then.
 const partingTime = 2 * time.Second
 
@@ -283,14 +286,20 @@ func (s *Server) leave() {
 	}
 }
 
-// stopFronts ends the front ends. With a successor nobody has to be sent away: idle connections have the grace period to
-// send one more request, and are told then that it was the last one.
+// stopFronts ends the front ends. Idle connections may send one more request, and are told then that it was the last
+// one: closed at once, they would break under clients that are just about to. With a successor they have the grace period,
+// else a moment.
 func (s *Server) stopFronts(ctx context.Context) error {
-	if !s.hasLeft() || s.fast {
+	if s.fast {
 		return s.fronts.stop(ctx)
 	}
 	deadline, _ := ctx.Deadline()
-	patience, cancel := context.WithDeadline(ctx, deadline.Add(-min(partingTime, time.Until(deadline)/4)))
+	left := time.Until(deadline)
+	wait := left - min(partingTime, left/4)
+	if !s.hasLeft() {
+		wait = min(lastCall, left/4)
+	}
+	patience, cancel := context.WithTimeout(ctx, wait)
 	s.fronts.release(patience)
 	cancel()
 	return s.fronts.stop(ctx)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // defaultMode is the mode of a socket file when Permissions does not say.
@@ -23,6 +24,8 @@ type Permissions struct {
 type socket interface {
 	net.Listener
 	File() (*os.File, error)
+	SetDeadline(t time.Time) error
+	SyscallConn() (syscall.RawConn, error)
 }
 
 // Listener is an open listening socket. It is a net.Listener, so that any server can accept from it.

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"os"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -121,6 +123,54 @@ func TestIdleKeepAliveDoesNotDelayTheStop(t *testing.T) {
 	start := time.Now()
 	if code := s.Terminate(t, testkit.Grace); code != 0 || time.Since(start) > 3*time.Second {
 		t.Errorf("exit code %d after %v", code, time.Since(start))
+	}
+}
+
+// TestTermBreaksNoConnection: clients that ask again and again on their connections are answered until they are told that
+// it was the last answer, or find nobody who listens. A connection that is closed without an answer breaks such a client.
+func TestTermBreaksNoConnection(t *testing.T) {
+	for _, delay := range []string{"0s", "300ms"} {
+		t.Run("shutdown_delay "+delay, func(t *testing.T) {
+			v := serveVersioned(t, testkit.Options{Processes: 2, Config: "process: {shutdown_delay: " + delay + "}\n"})
+			var clients sync.WaitGroup
+			var asked, parted, broken atomic.Int64
+			for range 16 {
+				clients.Go(func() { // ends when nobody listens
+					c := &keepAlive{client: testkit.HTTPClient(v.HTTP), request: plainGet}
+					for {
+						connected := c.exchange != nil
+						err := c.ask()
+						switch {
+						case err == nil:
+						case c.exchange == nil: // nobody listens
+							return
+						case !connected: // the kernel has no way to close a listener without breaking who connects in this instant
+							broken.Add(1)
+							return
+						default:
+							t.Error(err)
+							return
+						}
+						if asked.Add(1); c.exchange == nil {
+							parted.Add(1)
+						}
+					}
+				})
+			}
+			testkit.Eventually(t, callTimeout, func() error {
+				if asked.Load() < 500 {
+					return errNotYet
+				}
+				return nil
+			})
+			if code := v.Terminate(t, testkit.Grace); code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+			clients.Wait()
+			if parted.Load() < 16 || broken.Load() > 1 {
+				t.Errorf("%d clients were told that it was the last answer, %d new connections were broken", parted.Load(), broken.Load())
+			}
+		})
 	}
 }
 
