@@ -244,7 +244,7 @@ func (f *fetch) forget() {
 // count tells the counters; outcome 0 is counted by whoever answers.
 func (f *fetch) count(o Outcome, reason Reason, bytes int64) {
 	if o != 0 && !f.background {
-		f.h.deps.Counter.Answered(int(o), f.rule.index, 0)
+		f.h.answered(o, f.rule, 0)
 		f.v.r.Trace.Cache = outcomes[o]
 	}
 	f.h.deps.Counter.Kept(int(reason), bytes)

@@ -62,6 +62,8 @@ type Handler struct {
 	refreshes chan struct{} // of capacity cache.revalidations
 	running   sync.WaitGroup
 	closing   atomic.Bool
+
+	hits, misses atomic.Uint64
 }
 
 var _ gateway.Handler = (*Handler)(nil)
@@ -108,6 +110,17 @@ func (h *Handler) Serve(r *gateway.Request) (*gateway.Response, error) {
 		return h.through(r, false)
 	}
 	return h.through(r, true)
+}
+
+// answered counts a request. A look into the store is none: a request takes one to four of them.
+func (h *Handler) answered(o Outcome, rule *rule, age time.Duration) {
+	switch o {
+	case Hit, HitStale, HitOnError, Collapsed:
+		h.hits.Add(1)
+	case Revalidated, Miss, Passed:
+		h.misses.Add(1)
+	}
+	h.deps.Counter.Answered(int(o), rule.index, age)
 }
 
 // Shutdown waits until what is fetched in the background is over, or ctx ends. It is called when no request comes any

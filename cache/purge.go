@@ -108,8 +108,13 @@ func (h *Handler) Top(n int) []Top {
 	return list
 }
 
-// Stats tells what the store holds.
-func (h *Handler) Stats() store.Stats { return h.deps.Store.Stats() }
+// Stats tells what the store holds. Its Hits are the requests that were answered without asking the application, its Misses
+// those for which it was asked, bypasses not counted.
+func (h *Handler) Stats() store.Stats {
+	stats := h.deps.Store.Stats()
+	stats.Hits, stats.Misses = h.hits.Load(), h.misses.Load()
+	return stats
+}
 
 // Waiting counts requests that wait for another one that fetches the same.
 func (h *Handler) Waiting() int { return h.flights.waiting() }

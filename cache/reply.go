@@ -50,7 +50,7 @@ func appendAge(dst []byte, age time.Duration) []byte {
 }
 
 func (v *visit) note(o Outcome, age time.Duration) {
-	v.h.deps.Counter.Answered(int(o), v.rule.index, age)
+	v.h.answered(o, v.rule, age)
 	v.r.Trace.Cache = outcomes[o]
 }
 

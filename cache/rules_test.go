@@ -191,3 +191,16 @@ func TestRFC9211_2_2_Bypass(t *testing.T) {
 		b.expect(t, <-b.later(t, "POST /"), "fwd=method", 6)
 	}
 }
+
+// The hit rate is of requests, however often each looks into the store.
+func TestStats_CountRequests(t *testing.T) {
+	b := newBench(t, defaults(), always(fresh+"; Vary: Accept", "x"))
+	for range 4 {
+		b.do(t, "GET /", "Accept: a")
+	}
+	b.do(t, "GET /", "Accept: b")
+	b.do(t, "POST /other")
+	if s := b.Stats(); s.Hits != 3 || s.Misses != 2 {
+		t.Errorf("%d hits and %d misses, want 3 and 2", s.Hits, s.Misses)
+	}
+}

@@ -49,7 +49,7 @@ const maxKept = 16 << 10
 func (v *visit) serve() (*gateway.Response, error) {
 	if !v.fits() {
 		r := v.r
-		v.h.deps.Counter.Answered(int(Bypassed), v.rule.index, 0)
+		v.h.answered(Bypassed, v.rule, 0)
 		v.release()
 		return v.h.through(r, false)
 	}

@@ -35,8 +35,8 @@ type CacheStats struct {
 	Entries int               `json:"entries"`
 	Bytes   int64             `json:"bytes"`
 	Limit   int64             `json:"limit_bytes"`
-	Hits    uint64            `json:"hits"`    // lookups that found something
-	Misses  uint64            `json:"misses"`  // lookups that found nothing in memory
+	Hits    uint64            `json:"hits"`    // requests answered without the application
+	Misses  uint64            `json:"misses"`  // requests for which it was asked, bypasses not counted
 	Removed map[string]uint64 `json:"removed"` // by reason
 	Top     []CacheTop        `json:"top,omitempty"`
 	Redis   *CacheRedis       `json:"redis,omitempty"` // nil: this process only

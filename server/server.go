@@ -55,7 +55,6 @@ type Options struct {
 // the grace period; *AppError if the application does not start; *configs.Problems if the configuration turns out to
 // be unusable.
 func Run(ctx context.Context, options Options) error {
-	tuneGC(options.Environ)
 	options.Activated = activation.Files(true)
 	for _, name := range osproc.Variables {
 		if err := os.Unsetenv(name); err != nil { // meant for us, and not for the application
@@ -69,6 +68,8 @@ func Run(ctx context.Context, options Options) error {
 	if err := setScheduling(options.Loaded.Config.Workers.CPUScheduling); err != nil {
 		s.log.Warn("cpu scheduling stays as it is", "wanted", options.Loaded.Config.Workers.CPUScheduling, "error", err)
 	}
+	garbage := newCollector(options.Environ, s.storage.bytes)
+	defer garbage.stop()
 	return s.run(ctx)
 }
 

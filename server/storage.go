@@ -58,6 +58,14 @@ func (s *storage) open(o store.Options) (*store.Store, error) {
 	return made, err
 }
 
+// bytes is what the stores hold in memory.
+func (s *storage) bytes() (sum int64) {
+	for _, one := range s.stores {
+		sum += one.Bytes()
+	}
+	return sum
+}
+
 // stage fills the stores before anybody asks, and keeps what they have when nobody does any more. hasLeft tells whether a
 // successor has it.
 func (s *storage) stage(hasLeft func() bool) stage {

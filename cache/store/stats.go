@@ -72,6 +72,9 @@ func (s *Store) Stats() Stats {
 	return stats
 }
 
+// Bytes is Stats.Bytes; it costs one atomic load.
+func (s *Store) Bytes() int64 { return s.local.bytes.Load() }
+
 // Hot is an entry with what it did since it came into memory.
 type Hot struct {
 	Key   string

@@ -102,7 +102,7 @@ func (p *program) cacheStatsCommand() *cobra.Command {
 func printCacheStats(out io.Writer, s control.CacheStats) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d entries, %s of %s\n", s.Entries, configs.ByteSize(s.Bytes), configs.ByteSize(s.Limit))
-	fmt.Fprintf(&b, "%d lookups found something, %d did not%s\n", s.Hits, s.Misses, rate(s.Hits, s.Misses))
+	fmt.Fprintf(&b, "%d requests answered from the cache, %d by the application%s\n", s.Hits, s.Misses, rate(s.Hits, s.Misses))
 	var removed []string
 	for _, reason := range slices.Sorted(maps.Keys(s.Removed)) {
 		removed = append(removed, fmt.Sprintf("%d %s", s.Removed[reason], reason))

@@ -36,7 +36,7 @@ func TestPrintCacheStats(t *testing.T) {
 		Top: []control.CacheTop{{URL: "http://a/", Variant: true, Hits: 2, Bytes: 1000}},
 	})
 	want := `2 entries, 2KiB of 1MiB
-3 lookups found something, 1 did not (75.0 % found)
+3 requests answered from the cache, 1 by the application (75.0 % found)
 removed: 1 expired, 4 room
 
 HITS  BYTES  URL
