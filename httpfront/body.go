@@ -16,15 +16,16 @@ var continueLine = []byte("HTTP/1.1 100 Continue\r\n\r\n")
 // body is the request body: the gateway.Request's reader. It enforces the limits on bytes and time, takes chunks
 // apart, and never reads past its end, where the next request starts.
 type body struct {
-	c        *conn
-	left     int64 // of the body, or of the current chunk
-	received int64 // bytes of content so far
-	chunked  bool
-	began    bool // a chunk was begun before
-	invites  bool // 100 Continue must be sent before the first read
-	done     bool
-	err      error
-	since    time.Time // the first read
+	c          *conn
+	left       int64 // of the body, or of the current chunk
+	received   int64 // bytes of content so far
+	extensions int64 // bytes of chunk extensions so far
+	chunked    bool
+	began      bool // a chunk was begun before
+	invites    bool // 100 Continue must be sent before the first read
+	done       bool
+	err        error
+	since      time.Time // the first read
 }
 
 // start prepares the body of a request; it gives nil when there is none.

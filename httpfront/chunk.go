@@ -9,6 +9,8 @@ import (
 const (
 	maxChunkLine = 1024 // size and extensions of one chunk
 	maxTrailer   = 8192 // the whole trailer section
+	// maxExtensions is for all chunks of a body together, beyond as many bytes as it has content.
+	maxExtensions = 16 << 10
 )
 
 // nextChunk reads up to the content of the next chunk (RFC 9112 section 7.1). At the last chunk it reads the trailer
@@ -32,6 +34,10 @@ func (b *body) nextChunk() error {
 	if !ok {
 		return b.refuse(refuseChunk)
 	}
+	// An extension costs work and brings nothing: a sender that uses more of them than content means harm.
+	if b.extensions += int64(len(line) - digits(line)); b.extensions > b.received+maxExtensions {
+		return b.refuse(refuseChunk)
+	}
 	if limit := int64(b.c.srv.limits.Body); limit > 0 && size > limit-b.received {
 		return b.refuse(refuseLargeBody)
 	}
@@ -40,6 +46,16 @@ func (b *body) nextChunk() error {
 		return nil
 	}
 	return b.skipTrailer()
+}
+
+// digits is how many bytes of a chunk line are its size.
+func digits(line []byte) int {
+	for i, char := range line {
+		if hexDigit(char) < 0 {
+			return i
+		}
+	}
+	return len(line)
 }
 
 func (b *body) skipTrailer() error {

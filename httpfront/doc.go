@@ -14,7 +14,8 @@
 //     the scheme's port on a unix socket. The host that the client asked for is HTTP_HOST; for an absolute-form
 //     target that is the target's host.
 //   - Field names with anything but letters, digits and "-" are dropped, as nginx does: X_A and X-A are one CGI name.
-//   - X-Forwarded-* and Forwarded are dropped unless the peer is in trusted_proxies or on a unix socket. From such a
+//   - X-Forwarded-*, Forwarded and the like (X-Real-IP, X-Client-IP, X-Scheme, ...: proxyNames) are dropped unless the
+//     peer is in trusted_proxies or on a unix socket. From such a
 //     peer REMOTE_ADDR is the right-most address of X-Forwarded-For that is not itself trusted; REQUEST_SCHEME (with
 //     HTTPS=on), HTTP_HOST and SERVER_PORT follow the right-most X-Forwarded-Proto, -Host and -Port. The fields stay
 //     visible; Forwarded is passed on and not interpreted.
