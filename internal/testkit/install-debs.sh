@@ -19,6 +19,8 @@ declare -A package_of=(
   [prometheus]=prometheus
   [promtool]=prometheus
   [chromium]=chromium
+  [node]=nodejs
+  [npm]=npm
 )
 PATH=$PATH:/usr/sbin:/sbin
 
