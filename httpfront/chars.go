@@ -23,12 +23,12 @@ var nameChars = func() (table [256]byte) {
 	return table
 }()
 
-// hostChars are the bytes of a reg-name or IPv4 address (RFC 3986 section 3.2.2).
+// hostChars are the bytes of a reg-name or IPv4 address (RFC 3986 section 3.2.2), without escapes.
 var hostChars = func() (table [256]bool) {
 	for c := range table {
 		table[c] = nameChars[c] > notSimple
 	}
-	for _, c := range []byte("-._~%!$&'()*+,;=") {
+	for _, c := range []byte("-._~!$&'()*+,;=") {
 		table[c] = true
 	}
 	return table

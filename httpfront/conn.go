@@ -104,7 +104,11 @@ func (c *conn) receive(p []byte) (int, error) {
 		if end := findHeadEnd(p[:n]); end > 0 && p[0] != '\r' {
 			c.in = append(c.in[:0], p[end:n]...)
 			c.taken = 0
-			return end, c.judge(p[:end])
+			err := c.judge(p[:end])
+			if c.head.newer && err == nil {
+				end = copy(p, c.head.appendShort(nil))
+			}
+			return end, err
 		}
 		c.in, c.taken = append(c.in[:0], p[:n]...), 0
 	} else {
@@ -119,7 +123,7 @@ func (c *conn) receive(p []byte) (int, error) {
 		return 0, err
 	}
 	c.taken += end
-	if end <= len(p) {
+	if end <= len(p) && !c.head.newer {
 		return copy(p, buf), nil
 	}
 	return copy(p, c.head.appendShort(nil)), nil

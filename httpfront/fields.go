@@ -3,6 +3,7 @@ package httpfront
 import (
 	"bytes"
 	"math"
+	"net/netip"
 
 	"penknife/configs"
 )
@@ -19,25 +20,37 @@ func (h *head) setHost(value []byte) *refusal {
 	return nil
 }
 
-// isHost checks uri-host [ ":" port ] (RFC 3986 section 3.2); an empty one is legal for targets without authority.
+// isHost checks uri-host [ ":" port ] (RFC 3986 section 3.2); an empty one is legal for targets without authority. Of
+// what the grammar has, escapes and address literals of future versions are refused: nobody could resolve them.
 func isHost(host []byte) bool {
 	if len(host) > 0 && host[0] == '[' {
 		end := bytes.IndexByte(host, ']')
-		if end < 3 {
+		if end < 0 {
 			return false
 		}
-		for _, c := range host[1:end] {
-			if hexDigit(c) < 0 && c != ':' && c != '.' {
-				return false
-			}
+		addr, err := netip.ParseAddr(string(host[1:end]))
+		if err != nil || !addr.Is6() || addr.Zone() != "" {
+			return false
 		}
-		return end+1 == len(host) || host[end+1] == ':' && isDigits(host[end+2:])
+		return end+1 == len(host) || host[end+1] == ':' && isPort(host[end+2:])
 	}
 	for i, c := range host {
 		if c == ':' {
-			return i > 0 && isDigits(host[i+1:])
+			return i > 0 && isPort(host[i+1:])
 		}
 		if !hostChars[c] {
+			return false
+		}
+	}
+	return true
+}
+
+// isPort checks the port of an authority, which may be empty. Beyond what the grammar says it must exist: much code
+// fails on one that does not fit into 16 bits.
+func isPort(b []byte) bool {
+	for port := 0; len(b) > 0; b = b[1:] {
+		port = port*10 + int(b[0]-'0')
+		if b[0] < '0' || b[0] > '9' || port > math.MaxUint16 {
 			return false
 		}
 	}
@@ -60,10 +73,11 @@ func (h *head) setLength(value []byte) *refusal {
 	}
 	n := int64(0)
 	for _, c := range value {
-		if c < '0' || c > '9' || n > (math.MaxInt64-9)/10 {
+		digit := int64(c) - '0'
+		if digit < 0 || digit > 9 || n > (math.MaxInt64-digit)/10 {
 			return refuseLength
 		}
-		n = n*10 + int64(c-'0')
+		n = n*10 + digit
 	}
 	h.length = n
 	return nil
@@ -71,14 +85,29 @@ func (h *head) setLength(value []byte) *refusal {
 
 // setCoding takes Transfer-Encoding: chunked, once, and not in HTTP/1.0 (RFC 9112 section 6.1).
 func (h *head) setCoding(value []byte) *refusal {
-	switch {
-	case h.chunked || h.minor == 0 || len(value) == 0:
+	if h.chunked || h.minor == 0 {
 		return refuseCoding
-	case !equalFold(value, "chunked"):
-		return refuseUnknownCoding
 	}
-	h.chunked = true
-	return nil
+	if equalFold(value, "chunked") {
+		h.chunked = true
+		return nil
+	}
+	return refuseCodings(value)
+}
+
+// refuseCodings tells a list of codings that we do not speak (section 6.1: 501) from one that leaves the length
+// unknown because chunked does not end it, or occurs in it twice (section 6.3: 400).
+func refuseCodings(list []byte) *refusal {
+	last := bytes.LastIndexByte(list, ',')
+	if last < 0 || !equalFold(trimBlanks(list[last+1:]), "chunked") {
+		return refuseCoding
+	}
+	for name := range bytes.SplitSeq(list[:last], []byte{','}) {
+		if name = trimBlanks(name); len(name) == 0 || equalFold(name, "chunked") {
+			return refuseCoding
+		}
+	}
+	return refuseUnknownCoding
 }
 
 // setExpectation takes Expect, which HTTP/1.0 does not have (RFC 9110 section 10.1.1).

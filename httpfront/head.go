@@ -27,7 +27,8 @@ type head struct {
 	host           []byte // Host, or the authority of an absolute-form target
 	contentType    []byte
 	length         int64 // Content-Length, -1 without one
-	minor          byte  // the version is HTTP/1.minor
+	minor          byte  // the version is HTTP/1.minor: 0 or 1
+	newer          bool  // it was a later HTTP/1 than 1.1, which is read as 1.1
 	chunked        bool
 	expects        bool // 100-continue
 	hasType        bool
@@ -150,10 +151,12 @@ func (h *head) parseRequestLine(line []byte) *refusal {
 		version[5]-'0' > 9 || version[7]-'0' > 9 {
 		return refuseRequestLine
 	}
-	h.minor = version[7] - '0'
-	if version[5] != '1' || h.minor > 1 {
+	if version[5] != '1' {
 		return refuseVersion
 	}
+	// RFC 9110 section 2.5: a higher minor version is processed as the highest one that we know.
+	h.minor = min(version[7]-'0', 1)
+	h.newer = version[7] > '1'
 	if len(h.method) > maxMethod || string(h.method) == "CONNECT" {
 		return refuseMethod
 	}

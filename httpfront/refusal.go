@@ -27,7 +27,7 @@ var (
 	refuseHost          = newRefusal("host", gateway.KindBadRequest, "missing, repeated or malformed Host")
 	refuseContentType   = newRefusal("content_type", gateway.KindBadRequest, "repeated Content-Type")
 	refuseLength        = newRefusal("content_length", gateway.KindBadRequest, "malformed or repeated Content-Length")
-	refuseCoding        = newRefusal("transfer_encoding", gateway.KindBadRequest, "malformed or misplaced Transfer-Encoding")
+	refuseCoding        = newRefusal("transfer_encoding", gateway.KindBadRequest, "Transfer-Encoding does not end with chunked, repeats it, or does not belong here")
 	refuseBothFramings  = newRefusal("framing", gateway.KindBadRequest, "Content-Length together with Transfer-Encoding")
 	refuseUnknownCoding = newRefusal("transfer_coding", gateway.KindUnsupported, "unknown transfer coding")
 	refuseMethod        = newRefusal("method", gateway.KindUnsupported, "method not supported")
