@@ -1,6 +1,8 @@
 package accesslog
 
 import (
+	"time"
+
 	"penknife/gateway"
 	"penknife/logsinks"
 )
@@ -10,7 +12,31 @@ type Log struct {
 	out     *logsinks.Writer
 	format  *Format
 	wrapper Wrapper
+	filter  Filter
 	entry   entry // guarded by the Writer's lock
+}
+
+// Filter says which requests have a record. The zero value is all; with both fields, those that meet either.
+type Filter struct {
+	Status int           // the least; a connection that was cut counts as the worst
+	Slow   time.Duration // the least time that it took
+}
+
+const worstStatus = 599
+
+func (f Filter) admits(outcome *gateway.Outcome) bool {
+	if f.Status == 0 && f.Slow == 0 {
+		return true
+	}
+	status := outcome.Status
+	switch {
+	case status != 0:
+	case gateway.KindOf(outcome.Err) == gateway.KindClientGone:
+		status = statusClientGone
+	default:
+		status = worstStatus
+	}
+	return f.Status > 0 && status >= f.Status || f.Slow > 0 && outcome.Total >= f.Slow
 }
 
 // Wrapper is what a record needs around it.
@@ -34,8 +60,8 @@ func (w Wrapper) String() string {
 }
 
 // New makes a log of a format that writes to out.
-func New(format *Format, out *logsinks.Writer, wrapper Wrapper) *Log {
-	l := &Log{out: out, format: format, wrapper: wrapper}
+func New(format *Format, out *logsinks.Writer, wrapper Wrapper, filter Filter) *Log {
+	l := &Log{out: out, format: format, wrapper: wrapper, filter: filter}
 	l.entry.limit = format.limit
 	l.entry.values = make([][]byte, len(format.vars))
 	return l
@@ -44,6 +70,9 @@ func New(format *Format, out *logsinks.Writer, wrapper Wrapper) *Log {
 // Add writes the record of a request that is over. It does not block: when the output does not take what is written,
 // the record is dropped and counted by the Writer.
 func (l *Log) Add(r *gateway.Request, outcome gateway.Outcome) {
+	if !l.filter.admits(&outcome) {
+		return
+	}
 	dst, ok := l.out.Begin()
 	if !ok {
 		return

@@ -41,7 +41,7 @@ func recordOf(t testing.TB, f *Format, wrapper Wrapper, r *gateway.Request, outc
 	t.Helper()
 	var out bytes.Buffer
 	w := logsinks.New(logsinks.Options{Target: logsinks.Stream(&out), Limit: 1 << 20})
-	New(f, w, wrapper).Add(r, outcome)
+	New(f, w, wrapper, Filter{}).Add(r, outcome)
 	if err := w.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestAddAllocatesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := logsinks.New(logsinks.Options{Target: logsinks.Stream(io.Discard), Limit: 1 << 30})
-		l := New(f, w, WrapLine)
+		l := New(f, w, WrapLine, Filter{})
 		for range 2000 {
 			l.Add(r, outcome) // lets the buffer grow
 		}
@@ -225,6 +225,34 @@ func TestAddAllocatesNothing(t *testing.T) {
 		}
 		if err := w.Shutdown(t.Context()); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+func TestFilter(t *testing.T) {
+	f, err := Compile("%(status)", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for filter, want := range map[Filter]string{
+		{}:                               "200 404 500 000 499 200 ",
+		{Status: 400}:                    "404 500 000 499 ",
+		{Status: 500}:                    "500 000 ",
+		{Slow: time.Second}:              "200 ",
+		{Status: 500, Slow: time.Second}: "500 000 200 ",
+	} {
+		var out bytes.Buffer
+		w := logsinks.New(logsinks.Options{Target: logsinks.Stream(&out), Limit: 1 << 20})
+		l := New(f, w, WrapLine, filter)
+		for _, outcome := range []gateway.Outcome{{Status: 200}, {Status: 404}, {Status: 500}, {Err: errors.New("cut")},
+			{Err: &gateway.Error{Kind: gateway.KindClientGone}}, {Status: 200, Total: time.Second}} {
+			l.Add(&gateway.Request{}, outcome)
+		}
+		if err := w.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.ReplaceAll(out.String(), "\n", " "); got != want {
+			t.Errorf("%+v: %s, want %s", filter, got, want)
 		}
 	}
 }
@@ -290,7 +318,7 @@ func BenchmarkAdd(b *testing.B) {
 			}
 			w := logsinks.New(logsinks.Options{Target: logsinks.Stream(io.Discard), Limit: 4 << 20})
 			w.Start()
-			l := New(f, w, WrapLine)
+			l := New(f, w, WrapLine, Filter{})
 			b.ReportAllocs()
 			for b.Loop() {
 				l.Add(r, outcome)

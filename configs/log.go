@@ -16,6 +16,8 @@ type Log struct {
 	AccessFile   string        `yaml:"access_file"`   // instead of access_output
 	AccessValue  ByteSize      `yaml:"access_value"`  // longest value
 	AccessDelay  time.Duration `yaml:"access_delay"`  // longest time that a line waits for others
+	AccessStatus int           `yaml:"access_status"` // the least status that has a line; 0: all
+	AccessSlow   time.Duration `yaml:"access_slow"`   // requests that took so long have a line; 0: no matter how long
 
 	Slow time.Duration `yaml:"slow"` // a request that takes the application longer has a record while it runs; 0: none
 
@@ -58,6 +60,12 @@ var logDocs = map[string]keyDoc{
 		doc: "The longest value in a line of `log.access`, such as a URL. What is cut ends with `...`."},
 	"log.access_delay": {max: int64(time.Minute),
 		doc: "How long a line of `log.access` may wait for others, so that they share a write. 0s writes each at once."},
+	"log.access_status": {max: 599,
+		doc: "Only answers with this status or above have a line in `log.access`, and connections that were cut: 400 is uWSGI's " +
+			"`log-4xx` and `log-5xx`. 0 is all."},
+	"log.access_slow": {max: day,
+		doc: "Only requests that took this long have a line in `log.access`; with `log.access_status` too, those that meet either. " +
+			"0s is all."},
 	"log.slow": {max: day,
 		doc: "A request that takes the application longer than this gets a record while it still runs, with the place in " +
 			"the code where it is. Measured as `workers.request_timeout` is. 0 is never. A reload takes it over."},

@@ -97,7 +97,7 @@ func newLogs(loaded *configs.Loaded, d logDeps) (*logs, error) {
 	l.access = logsinks.New(logsinks.Options{
 		Target: target, Delay: cfg.AccessDelay, Limit: int(cfg.Buffer), Dropped: complain.dropped,
 	})
-	l.lines = accesslog.New(format, l.access, wrapperOf(cfg))
+	l.lines = accesslog.New(format, l.access, wrapperOf(cfg), accesslog.Filter{Status: cfg.AccessStatus, Slow: cfg.AccessSlow})
 	return l, nil
 }
 
