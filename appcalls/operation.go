@@ -24,16 +24,19 @@ const (
 	opCells                                 // -> how many there are, and their memory as a descriptor
 )
 
-// opMirror asks for the memory with copies of the application's cache, which comes as a descriptor.
+// opMirror asks for the memory with copies of the application's cache, which comes as a descriptor. opCount changes metrics
+// without a descriptor, for processes outside.
 const (
 	opMirror      = opCells + 1
-	lastOperation = opMirror
+	opCount       = opMirror + 1 // ticket, values of labels, pid, changes -> the cell that was changed last
+	lastOperation = opCount
 )
 
 var operationNames = [...]string{
 	opGet: "get", opSet: "set", opAdd: "add", opIncr: "incr", opDelete: "delete", opTouch: "touch",
 	opPurgeTags: "purge_tags", opPurgeURL: "purge_url", opPurgePrefix: "purge_prefix", opClear: "clear",
 	opMetric: "metric", opSeries: "series", opCells: "cells", opMirror: "mirror",
+	opCount: "count",
 }
 
 // String gives the name as metrics and the log show it.
@@ -59,13 +62,14 @@ const (
 	statusTooMany         // channels of one process
 	statusInvalid         // no metric can be like that
 	statusFull            // too many metrics, or series
-	lastStatus     = statusFull
+	statusStale           // a ticket of another penknife
+	lastStatus     = statusStale
 )
 
 var statusNames = [...]string{
 	statusOK: "ok", statusNonsense: "nonsense", statusTooLarge: "too_large", statusNoNumber: "no_number",
 	statusMissing: "missing", statusFailed: "failed", statusOff: "off", statusTooMany: "too_many",
-	statusInvalid: "invalid", statusFull: "full",
+	statusInvalid: "invalid", statusFull: "full", statusStale: "stale",
 }
 
 // String gives the name as metrics and the log show it.

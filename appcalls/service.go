@@ -3,6 +3,7 @@ package appcalls
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"sync"
@@ -40,12 +41,15 @@ type Deps struct {
 
 // Service answers calls. Its methods may be called from any goroutine.
 type Service struct {
-	limits Limits
-	deps   Deps
+	limits   Limits
+	deps     Deps
+	instance uint32 // below 1<<31: which Service it is, by chance
 
-	mu       sync.Mutex // guards closed, and channels of every Caller
+	mu       sync.Mutex // guards what follows, and the channels of every Caller
 	closed   bool
 	callers  map[*Caller]bool // that have channels
+	outside  map[int]*Caller  // processes outside that have channels, by pid
+	parted   bool             // no channel from outside any more
 	channels sync.WaitGroup   // one for each
 }
 
@@ -60,7 +64,9 @@ func New(limits Limits, deps Deps) *Service {
 	if deps.Cache != nil && deps.Mirror != nil {
 		deps.Cache = mirrored{deps.Cache, deps.Mirror}
 	}
-	return &Service{limits: limits, deps: deps, callers: map[*Caller]bool{}}
+	return &Service{
+		limits: limits, deps: deps, instance: rand.Uint32() >> 1, callers: map[*Caller]bool{}, outside: map[int]*Caller{},
+	}
 }
 
 // Join begins the life of a process; the name is for the log.
@@ -70,7 +76,7 @@ func (s *Service) Join(process string) *Caller { return &Caller{service: s, proc
 func (s *Service) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.closed = true
-	var open []net.Conn
+	var open []*net.UnixConn
 	for c := range s.callers {
 		open = append(open, c.takeAll()...)
 	}
@@ -93,10 +99,12 @@ func (s *Service) Shutdown(ctx context.Context) error {
 type Caller struct {
 	service *Service
 	process string
+	outside bool // not started by us; see AcceptOutside
+	pid     int  // of one outside, as the kernel knows it; 0: not known
 
 	// Guarded by Service.mu.
 	left     bool
-	open     map[net.Conn]bool // nil before the first channel
+	open     map[*net.UnixConn]bool // nil before the first channel
 	refusals int
 }
 
@@ -109,54 +117,74 @@ func (c *Caller) Accept(file *os.File) {
 		c.service.deps.Log.Warn("a process of the application sent something that is no channel", "process", c.process, "error", err)
 		return
 	}
-	if !c.enter(conn) {
+	c.service.mu.Lock()
+	v := c.enter(conn)
+	c.service.mu.Unlock()
+	c.serve(conn, v)
+}
+
+// verdict is what becomes of a new channel.
+type verdict int
+
+const (
+	served verdict = 1 + iota
+	ended          // the process or the service is going
+	tooMany
+	tooManyFirst // which the log is told
+)
+
+// serve serves a channel that was let in, or closes it. It does not wait.
+func (c *Caller) serve(conn *net.UnixConn, v verdict) {
+	if v == tooManyFirst {
+		c.service.deps.Log.Warn("a process of the application has too many channels; further ones are refused",
+			"process", c.process, "setting", "app_cache.channels", "channels", c.service.limits.Channels)
+	}
+	if v != served {
 		c.service.deps.Counters.Refused()
-		_ = conn.SetWriteDeadline(time.Now().Add(payloadTimeout))
-		writeAnswer(conn, statusTooMany, []byte("this process has too many threads that call penknife (app_cache.channels)"), nil)
+		if v != ended {
+			_ = conn.SetWriteDeadline(time.Now().Add(payloadTimeout))
+			writeAnswer(conn, statusTooMany, []byte("this process has too many threads that call penknife (app_cache.channels)"), nil)
+		}
 		_ = conn.Close()
 		return
 	}
 	c.service.deps.Counters.Channels(1)
-	// Ends with the channel: its other end closes, or Leave or Shutdown closes ours.
+	// Ends with the channel: its other end closes, or Leave, Part or Shutdown close ours.
 	go func() {
 		defer c.exit(conn)
 		(&channel{service: c.service, caller: c, conn: conn}).serve()
 	}()
 }
 
-// enter counts a channel in, unless there are too many or the process is gone.
-func (c *Caller) enter(conn net.Conn) bool {
+// enter counts a channel in, unless there are too many or the process is gone. The lock is held.
+func (c *Caller) enter(conn *net.UnixConn) verdict {
 	s := c.service
-	s.mu.Lock()
-	over := len(c.open) >= s.limits.Channels
-	refused := over || c.left || s.closed
-	if over {
-		c.refusals++
+	if c.left || s.closed {
+		return ended
 	}
-	first := over && c.refusals == 1
-	if !refused {
-		if c.open == nil {
-			c.open = map[net.Conn]bool{}
+	if len(c.open) >= s.limits.Channels {
+		if c.refusals++; c.refusals == 1 {
+			return tooManyFirst
 		}
-		c.open[conn] = true
-		s.callers[c] = true
-		s.channels.Add(1)
+		return tooMany
 	}
-	s.mu.Unlock()
-	if first {
-		s.deps.Log.Warn("a process of the application has too many channels; further ones are refused",
-			"process", c.process, "channels", s.limits.Channels)
+	if c.open == nil {
+		c.open = map[*net.UnixConn]bool{}
 	}
-	return !refused
+	c.open[conn] = true
+	s.callers[c] = true
+	s.channels.Add(1)
+	return served
 }
 
-func (c *Caller) exit(conn net.Conn) {
+func (c *Caller) exit(conn *net.UnixConn) {
 	_ = conn.Close()
 	c.service.mu.Lock()
 	delete(c.open, conn)
 	last := len(c.open) == 0
 	if last {
 		delete(c.service.callers, c)
+		c.service.forgetOutside(c)
 	}
 	last = last && c.left
 	c.service.mu.Unlock()
@@ -168,8 +196,8 @@ func (c *Caller) exit(conn net.Conn) {
 }
 
 // takeAll lists the channels; the lock is held.
-func (c *Caller) takeAll() []net.Conn {
-	list := make([]net.Conn, 0, len(c.open))
+func (c *Caller) takeAll() []*net.UnixConn {
+	list := make([]*net.UnixConn, 0, len(c.open))
 	for conn := range c.open {
 		list = append(list, conn)
 	}
@@ -193,7 +221,7 @@ func (c *Caller) forget() {
 	}
 }
 
-func closeAll(list []net.Conn) {
+func closeAll(list []*net.UnixConn) {
 	for _, conn := range list {
 		_ = conn.Close()
 	}

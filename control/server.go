@@ -36,6 +36,9 @@ type Deps struct {
 	Stop func(fast bool)
 	// Cache is the response cache, nil without one.
 	Cache CacheControl
+	// Calls takes charge of a connection on which a process outside of the workers calls; it must not block. nil: nobody
+	// may.
+	Calls func(conn *net.UnixConn, peer Credentials)
 	Log   *slog.Logger
 }
 
@@ -82,6 +85,9 @@ func New(deps Deps) *Server {
 		answer(w, http.StatusAccepted, struct{}{})
 	})
 	routeCache(mux, deps.Cache)
+	if deps.Calls != nil {
+		mux.HandleFunc("GET "+CallsPath, s.takeCalls)
+	}
 	s.http = http.Server{
 		Handler:           s.guard(mux),
 		ReadHeaderTimeout: headerTimeout, // and none for the rest: a reload takes its time

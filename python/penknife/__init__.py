@@ -19,7 +19,7 @@ class RequestTimeout(BaseException):
 
 
 class NotRunning(PenknifeError):
-    """There is no penknife to ask: this process was not started by it, or it is stopping."""
+    """There is no penknife to ask: this process was started neither by it nor with `penknife exec`, or it does not run."""
 
 
 class CallTimeout(PenknifeError):

@@ -88,7 +88,7 @@ def _tags(tags: Iterable[str]) -> bytes:
 
 _accel = calls.accelerator()
 _peek = _accel.peek if _accel is not None else lambda key: None  # a copy of the value, from shared memory
-_opened = False  # that memory was asked for
+_opened = _accel is None  # that memory was asked for; outside of the workers every read is a call
 
 
 def _open_copies() -> None:

@@ -1,4 +1,5 @@
-"""Calls to the penknife process. The way is in python/accel/call.c, the other end is the Go package appcalls."""
+"""Calls to the penknife process. The way is in python/accel/call.c for workers, in outside.py for other processes; the other
+end is the Go package appcalls."""
 from __future__ import annotations
 
 import struct
@@ -14,11 +15,11 @@ timeout: float = 5.0
 """Seconds that one call may take. An application may set another number."""
 
 # Operations, as in appcalls/operation.go.
-GET, SET, ADD, INCR, DELETE, TOUCH, PURGE_TAGS, PURGE_URL, PURGE_PREFIX, CLEAR, METRIC, SERIES, CELLS, MIRROR = range(1, 15)
+GET, SET, ADD, INCR, DELETE, TOUCH, PURGE_TAGS, PURGE_URL, PURGE_PREFIX, CLEAR, METRIC, SERIES, CELLS, MIRROR, COUNT = range(1, 16)
 
 # How calls end, as there.
 OK = 1
-INVALID, FULL = 9, 10
+INVALID, FULL, STALE = 9, 10, 11
 _FAILURES: dict[int, type[Exception]] = {
     2: penknife.PenknifeError,
     3: penknife.ValueTooLarge,
@@ -33,15 +34,25 @@ _U32 = struct.Struct("<I")
 
 
 def accelerator() -> Any:
-    """The accelerator, or None in a process that penknife has not started."""
+    """The accelerator, or None in a process that is no worker of penknife."""
     return sys.modules.get("penknife._accel")
+
+
+def _way() -> Any:
+    """What carries calls: the accelerator, or in other processes a connection to the control socket."""
+    accel = accelerator()
+    if accel is None:
+        from penknife import outside
+
+        return outside.way()
+    return accel
 
 
 def call(operation: int, payload: bytes) -> bytes:
     """Ask penknife and wait for the answer, without the GIL.
 
     Raises NotRunning without a penknife, CallTimeout after `timeout` seconds, and what the answer's status means.
-    Any thread may call, and forked children of a worker too; each thread has a channel of its own.
+    Any thread may call, and forked children too; no two calls are on one channel at the same time.
     """
     return ask(operation, payload)[1]
 
@@ -55,12 +66,10 @@ def ask(operation: int, payload: bytes, permitted: tuple[int, ...] = ()) -> tupl
 
 
 def reach(exchange: Callable[[Any], tuple[int, bytes]]) -> tuple[int, bytes]:
-    """Have exchange ask with the accelerator, and translate what it raises."""
-    accel = accelerator()
-    if accel is None:
-        raise penknife.NotRunning("this process was not started by penknife")
+    """Have exchange ask with what carries calls, and translate what that raises."""
+    way = _way()
     try:
-        return exchange(accel)
+        return exchange(way)
     except TimeoutError:
         raise penknife.CallTimeout(f"penknife did not answer within {timeout:g} s") from None
     except OSError as error:

@@ -9,9 +9,9 @@ The names and arguments are those of prometheus_client, of which nothing is need
 penknife keeps and the workers share: counting is an atomic addition there, without a call, and survives recycling and
 reloads. An application that uses prometheus_client already calls bridge() instead.
 
-Making a metric may raise ValueError; counting never raises but for misuse. Over a limit (app_metrics.*), or in a process
-that was not started by penknife, what is counted is dropped; penknife's log says so, and in the other case this
-process's logging does. docs/python-metrics.md
+Making a metric may raise ValueError; counting never raises but for misuse. Over a limit (app_metrics.*), or where no penknife
+can be asked, what is counted is dropped; penknife's log says so, and in the other case this process's logging does. In a
+process that `penknife exec` has started, counting is a call each time. docs/python-metrics.md
 """
 from __future__ import annotations
 
@@ -46,6 +46,9 @@ _MODES = {
 
 _NOWHERE = -1  # a cell that takes everything and keeps nothing
 _PAUSE = 30.0  # seconds before a series is asked for again after penknife could not give it
+_SOON = 1.0  # the same outside of the workers, when there was no penknife: it may be restarting
+_WORKER = calls.accelerator() is not None
+_READ, _ADD, _SET = range(1, 4)  # what a call does to a cell, as in appcalls/series/count.go
 
 _lock = threading.Lock()
 _defined: dict[str, tuple[Any, ...]] = {}  # definition by name, to find two that differ
@@ -79,7 +82,7 @@ class Definition:
         try:
             self._define()
         except penknife.SwitchedOff:
-            self._wait = float("inf")
+            self._wait = float("inf") if _WORKER else time.monotonic() + _PAUSE
         except penknife.PenknifeError as error:
             self._later(error)
 
@@ -93,7 +96,8 @@ class Definition:
         self._number = int.from_bytes(answer, "little")
 
     def _later(self, error: Exception) -> None:
-        self._wait = time.monotonic() + _PAUSE
+        soon = not _WORKER and isinstance(error, penknife.NotRunning)
+        self._wait = time.monotonic() + (_SOON if soon else _PAUSE)
         _warn(error)
 
     def place(self, values: Sequence[str]) -> int:
@@ -118,6 +122,38 @@ class Definition:
             self._wait = time.monotonic() + _PAUSE
             return _NOWHERE
         return int.from_bytes(answer, "little")
+
+    def count(self, values: Sequence[str], changes: Sequence[tuple[int, int, float]]) -> float:
+        """Have penknife change cells of a series, and give the value of the last one; 0.0 when that cannot be."""
+        if time.monotonic() < self._wait:
+            return 0.0
+        try:
+            status, answer = self._count(values, changes)
+        except penknife.PenknifeError as error:
+            self._later(error)
+            return 0.0
+        if status == calls.INVALID:
+            raise ValueError(answer.decode("utf-8", "replace"))
+        if status != calls.OK:
+            self._wait = time.monotonic() + _PAUSE
+            return 0.0
+        return float(struct.unpack("<d", answer)[0])
+
+    def _count(self, values: Sequence[str], changes: Sequence[tuple[int, int, float]]) -> tuple[int, bytes]:
+        for _attempt in range(2):
+            if self._number is None:
+                self._define()
+            if self._number is None:
+                break
+            payload = (
+                struct.pack("<q", self._number) + calls.blobs(map(_text, values)) + struct.pack("<qI", os.getpid(), len(changes))
+                + b"".join([struct.pack("<Bqd", *change) for change in changes])
+            )
+            status, answer = calls.ask(calls.COUNT, payload, (calls.INVALID, calls.FULL, calls.STALE))
+            if status != calls.STALE:
+                return status, answer
+            self._number = None  # another penknife answers now
+        return calls.FULL, b""
 
 
 def _ask(operation: int, payload: bytes) -> tuple[int, bytes]:
@@ -178,6 +214,35 @@ class Cell:
             self._accel.cell_observe(index + count, index + total, amount)
 
 
+class RemoteCell:
+    """As Cell, outside of the workers: each change is a call. Nothing is kept here, so penknife may be restarted."""
+
+    __slots__ = ("_definition", "_values")
+
+    _index = _NOWHERE
+
+    def __init__(self, definition: Definition, values: Sequence[str] = ()) -> None:
+        self._definition = definition
+        self._values = values
+
+    def add(self, amount: float, offset: int = 0) -> None:
+        self._definition.count(self._values, ((_ADD, offset, amount),))
+
+    def set(self, value: float, offset: int = 0) -> None:
+        self._definition.count(self._values, ((_SET, offset, value),))
+
+    def get(self, offset: int = 0) -> float:
+        return self._definition.count(self._values, ((_READ, offset, 0.0),))
+
+    def observe(self, count: int, total: int, amount: float) -> None:
+        self._definition.count(self._values, ((_ADD, total, amount), (_ADD, count, 1.0)))
+
+
+def cell(definition: Definition, values: Sequence[str] = ()) -> Any:
+    """Give the place of a series, of the kind that this process can have."""
+    return Cell(definition, values) if _WORKER else RemoteCell(definition, values)
+
+
 class _Metric:
     """What all have in common: a name, labels, and a child for each combination of their values."""
 
@@ -199,7 +264,7 @@ class _Metric:
                 raise ValueError(f"there is another metric {self._name}, with other labels, buckets or text")
             self._definition = Definition(self._kind, self._name, documentation, self._labelnames, bounds)
             _defined[self._name] = about
-        self._cell = Cell(self._definition) if not self._labelnames else None
+        self._cell = cell(self._definition) if not self._labelnames else None
 
     def labels(self, *values: object, **named: object) -> Any:
         """Give the metric for these values of its labels, in their order or by name. Anything counts by its str()."""
@@ -214,12 +279,12 @@ class _Metric:
         if not self._labelnames or len(key) != len(self._labelnames):
             raise ValueError(f"{self._name} has the labels {self._labelnames}, not {len(key)}")
         child = object.__new__(type(self))
-        child.__dict__.update(self.__dict__, _labelnames=(), _children={}, _cell=Cell(self._definition, key))
+        child.__dict__.update(self.__dict__, _labelnames=(), _children={}, _cell=cell(self._definition, key))
         if child._cell._index != _NOWHERE or self._kind >= _LIVESUM:
             self._children[key] = child  # one that has no place is not kept: there could be any number of them
         return child
 
-    def _own(self) -> Cell:
+    def _own(self) -> Any:
         if self._cell is None:
             raise ValueError(f"{self._name} has labels: call labels() first")
         return self._cell

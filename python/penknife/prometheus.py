@@ -23,9 +23,9 @@ class _Place:
         self._about = (kind, name, text, labels)
         self._row = row
         self.bounds: list[float] = []
-        self._cell: metrics.Cell | None = None
+        self._cell: Any = None
 
-    def cell(self) -> metrics.Cell:
+    def cell(self) -> Any:
         if self._cell is None:
             kind, name, text, labels = self._about
             key = (*self._about, tuple(self.bounds))
@@ -33,7 +33,7 @@ class _Place:
             if definition is None:
                 definition = metrics.Definition(kind, name, text, labels, tuple(self.bounds))
                 _definitions[key] = definition
-            self._cell = metrics.Cell(definition, self._row)
+            self._cell = metrics.cell(definition, self._row)
         return self._cell
 
 
@@ -107,10 +107,13 @@ def install() -> None:
     if values.ValueClass is Value:
         return
     if calls.accelerator() is None:
-        import logging
+        from penknife import outside
 
-        logging.getLogger("penknife.metrics").warning("no bridge: this process was not started by penknife")
-        return
+        if not outside.configured():
+            import logging
+
+            logging.getLogger("penknife.metrics").warning("no bridge: %s", outside.STRANGER)
+            return
     values.ValueClass = Value
     for collector in list(getattr(registry.REGISTRY, "_collector_to_names", ())):
         _move(collector)
