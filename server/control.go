@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,6 +39,7 @@ func (s *Server) newControl() *control.Server {
 		},
 		Cache:   s.controlOfCache(),
 		Upgrade: func(ctx context.Context) control.Upgraded { return s.upgrades.ask().wait(ctx) },
+		Calls:   func(conn *net.UnixConn, peer control.Credentials) { s.calls.AcceptOutside(conn, peer.PID) },
 		Log:     s.log,
 	})
 }

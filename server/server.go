@@ -87,6 +87,7 @@ type Server struct {
 	metrics   *metrics.Set
 	engine    Engine
 	calls     *appcalls.Service
+	outside   *outside
 	cache     *cache.Handler // nil: none
 	storage   *storage
 	gate      *gate
@@ -180,6 +181,7 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 		return nil, err
 	}
 	s.control = s.newControl()
+	s.outside = newOutside(s)
 	s.observer = &observer{requests: s.metrics.Requests, history: s.history}
 	s.observer.access, s.observer.tracer = s.logs.lines, s.tracer
 	s.newStats()
@@ -198,7 +200,8 @@ func (s *Server) stages() stages {
 		list = append(list, stage{name: "tracing", start: s.tracer.Start, stop: s.tracer.Shutdown, least: time.Second})
 	}
 	list = append(list, stage{name: "history", start: s.startHistory, stop: s.history.shutdown}, s.storage.stage(s.hasLeft))
-	list = append(list, s.processStage(), stage{name: "sockets", start: s.openSockets, stop: s.closeSockets})
+	list = append(list, s.processStage(), stage{name: "sockets", start: s.openSockets, stop: s.closeSockets},
+		stage{name: "package", start: nothing, stop: s.outside.shutdown, quiet: true})
 	if s.loaded.Config.Process.PIDFile != "" {
 		list = append(list, s.pidfileStage())
 	}

@@ -32,6 +32,7 @@ func (s *Server) applySidecars(loaded *configs.Loaded) error {
 		if err != nil {
 			return startFailure(loaded, err)
 		}
+		c.Place.Surround = s.outside.surround
 	}
 	return s.sidecars.Apply(c)
 }

@@ -278,6 +278,7 @@ func (s *Server) leave() {
 	if s.open.control != nil {
 		failures = append(failures, s.control.Release(s.open.control))
 	}
+	s.calls.Part() // the cache that counts is the successor's
 	if s.open.admin != nil {
 		failures = append(failures, s.admin.Release(s.open.admin))
 	}

@@ -19,6 +19,9 @@ type Place struct {
 	Python string   // the application's interpreter, absolute; its directory comes first on $PATH
 	Dir    string   // the application's directory, absolute
 	Env    []string // the environment of the application
+	// Surround is given the environment of a command before each start and gives the one that it gets. It is called from
+	// several goroutines. nil: no change.
+	Surround func(env []string) []string
 }
 
 // process is one command that runs, with everything that it starts in its process group.
@@ -33,6 +36,9 @@ func (s *starter) launch(arguments []string, place Place, log *slog.Logger) (*pr
 	command := exec.Command(arguments[0], arguments[1:]...) //nolint:gosec // the operator names it
 	command.Dir = place.Dir
 	command.Env = pythonFirst(place)
+	if place.Surround != nil {
+		command.Env = place.Surround(command.Env)
+	}
 	out, err := &lines{log: log.With("stream", "stdout")}, &lines{log: log.With("stream", "stderr")}
 	command.Stdout, command.Stderr = out, err
 	command.WaitDelay = outputLinger

@@ -28,6 +28,7 @@ func main() {
 		signals: signals,
 		serve:   server.Run,
 		command: ownCommand(),
+		become:  syscall.Exec,
 	}
 	var err error
 	if p.predecessor, err = handover.Take(); err != nil {

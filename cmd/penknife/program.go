@@ -33,6 +33,8 @@ type program struct {
 	serve          func(context.Context, server.Options) error
 	command        handover.Command      // how this process was started
 	predecessor    *handover.Predecessor // that this process is to succeed; nil: none
+	// become replaces this process by a program (execve(2)); it gives an error or nothing.
+	become func(path string, arguments, environ []string) error
 }
 
 // usageError is a command line that cannot be understood.
@@ -91,6 +93,7 @@ func (p *program) report(err error) int {
 	var usage *usageError
 	var reload *reloadError
 	var scale *scaleError
+	var replaced *execError
 	switch {
 	case err == nil:
 		return exitOK
@@ -107,6 +110,9 @@ func (p *program) report(err error) int {
 	case errors.As(err, &scale):
 		p.complain("penknife scale: " + scale.Reason)
 		return scale.exitCode()
+	case errors.As(err, &replaced):
+		p.complain("penknife exec: " + replaced.Error())
+		return replaced.exitCode()
 	case errors.As(err, &app):
 		p.complain(strings.TrimRight(app.Traceback, "\n"))
 		p.complain("penknife: " + app.Error())
@@ -134,7 +140,7 @@ func (p *program) rootCommand() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(explainFlagError)
 	root.AddCommand(p.serveCommand(), p.statusCommand(), p.reloadCommand(), p.upgradeCommand(), p.scaleCommand(),
-		p.reopenLogsCommand(), p.stopCommand(), p.cacheCommand(), p.checkCommand(), p.topCommand(),
+		p.reopenLogsCommand(), p.stopCommand(), p.execCommand(), p.cacheCommand(), p.checkCommand(), p.topCommand(),
 		p.explainCommand(), p.versionCommand())
 	return root
 }

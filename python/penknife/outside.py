@@ -12,11 +12,7 @@ import socket
 import struct
 import time
 
-from penknife import NotRunning, PenknifeError
-
-TYPE_CHECKING = False  # as in typing, without its megabyte of memory
-if TYPE_CHECKING:
-    from typing import Any
+from penknife import NotRunning
 
 VARIABLE = "_PENKNIFE_CALLS"
 """The control socket: a path, "@name" for an abstract one, or "off". python/outside.go has the same name."""
@@ -51,6 +47,9 @@ class _Connection:
         try:
             self._connect(path, deadline)
             self._switch(path, deadline)
+        except ConnectionError:  # one that is leaving; a successor may be there already
+            self.close()
+            raise _Unsent from None
         except BaseException:
             self.close()
             raise
@@ -137,7 +136,7 @@ class _Connection:
                 reset = True
                 continue
             if count == 0:
-                raise ConnectionError("penknife has closed the channel")
+                raise ConnectionError("penknife has closed the channel; what was asked for may have been done")
             view = view[count:]
         return bytes(data)
 
@@ -183,6 +182,13 @@ class Way:
             self._all[id(connection)] = connection
             return connection
 
+    def _drop_free(self) -> None:
+        try:
+            while True:
+                self._drop(self._free.pop())
+        except IndexError:  # other threads take some too
+            pass
+
     def _drop(self, connection: _Connection) -> None:
         self._all.pop(id(connection), None)
         connection.close()
@@ -196,8 +202,7 @@ class Way:
             try:
                 return self._try(request, deadline)
             except _Unsent:
-                while self._free:  # they lead to the same penknife, which has gone
-                    self._drop(self._free.pop())
+                self._drop_free()  # they lead to the same penknife, which has gone
         raise NotRunning(f"the penknife on {self._path} closes every connection: it is stopping")
 
     def _try(self, request: bytes, deadline: float) -> tuple[int, bytes]:
