@@ -58,33 +58,17 @@ func (p *program) execCommand() *cobra.Command {
 	return cmd
 }
 
-// exec becomes the command. A configuration with problems counts as far as it was understood, as for all commands that
-// speak to a running penknife.
+// exec becomes the command.
 func (p *program) exec(r *remote, command []string) error {
-	loaded, problems := r.settings.load(p.environ, "")
-	socket := loaded.Config.ControlSocket(p.environ)
-	if problems = onlyAppMissing(problems); problems != nil && !isProblems(problems) {
-		return problems
-	}
-	if socket == "" {
-		return errors.Join(problems, &usageError{"penknife exec: the configuration has no control socket (control.listen)"})
-	}
-	if problems != nil {
-		p.complain(fmt.Sprintf("%v\npenknife exec: goes on with the control socket %s; --control names another one", problems, socket))
-	}
-	if !strings.HasPrefix(socket, "@") { // the command may go elsewhere
-		absolute, err := filepath.Abs(socket)
-		if err != nil {
-			return err
-		}
-		socket = absolute
+	socket, err := p.socketForCommand(r)
+	if err != nil {
+		return err
 	}
 	path, err := exec.LookPath(command[0])
 	if err != nil {
 		return &execError{err}
 	}
-	places := python.UsualPlaces(p.environ)
-	placed, err := places.Write()
+	placed, err := python.UsualPlaces(p.environ).Write()
 	if err != nil {
 		return fmt.Errorf("%w\nSet TMPDIR to a directory of your own", err)
 	}
@@ -95,13 +79,30 @@ func (p *program) exec(r *remote, command []string) error {
 	signal.Reset() // what was ignored when we began, as by nohup(1), is so again
 	err = p.become(path, command, placed.Environ(p.environ, socket))
 	runtime.KeepAlive(placed.Lock)
-	if err == nil {
-		return nil // in tests: there is nobody left to return to
+	if err != nil { // only tests come here without
+		return &execError{fmt.Errorf("%s: %w", path, err)}
 	}
-	return &execError{fmt.Errorf("%s: %w", path, err)}
+	return nil
 }
 
-func isProblems(err error) bool {
+// socketForCommand finds the control socket, absolute, since the command may go elsewhere. A configuration with problems
+// counts as far as it was understood, as for all commands that speak to a running penknife.
+func (p *program) socketForCommand(r *remote) (string, error) {
+	loaded, err := r.settings.load(p.environ, "")
+	err = onlyAppMissing(err)
 	var problems *configs.Problems
-	return errors.As(err, &problems)
+	if err != nil && !errors.As(err, &problems) {
+		return "", err
+	}
+	socket := loaded.Config.ControlSocket(p.environ)
+	if socket == "" {
+		return "", errors.Join(err, &usageError{"penknife exec: the configuration has no control socket (control.listen)"})
+	}
+	if err != nil {
+		p.complain(fmt.Sprintf("%v\npenknife exec: goes on with the control socket %s; --control names another one", err, socket))
+	}
+	if strings.HasPrefix(socket, "@") {
+		return socket, nil
+	}
+	return filepath.Abs(socket)
 }

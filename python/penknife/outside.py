@@ -32,7 +32,7 @@ _ATTEMPTS = 3
 
 def configured() -> bool:
     """Tell whether this process knows of a penknife."""
-    return os.environ.get(VARIABLE, "off") != "off"
+    return os.environ.get(VARIABLE, "") not in ("", "off")
 
 
 class _Unsent(Exception):
