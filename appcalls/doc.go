@@ -5,6 +5,9 @@
 // 8 bytes and a payload (channel.go, python/accel/call.c). What is asked for is in operation.go, how payloads are
 // written in wire.go and in the Python modules.
 //
+// Processes that are no workers come over the control socket (outside.go). They may outlive this process, and have no
+// memory of ours: what workers do in shared cells they ask for (opCount).
+//
 // What the package owns: the channels, their number and their time limits. What it never does: it keeps no cache (that
 // is Deps.Cache) and starts nothing before the first channel. All that comes over a channel is hostile input: sizes are
 // checked before memory is taken, and a channel that talks nonsense is closed.

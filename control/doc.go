@@ -5,6 +5,8 @@
 // for the peer's credentials. The client asks the same about the server, since the socket may lie in a directory
 // that others can write.
 //
+// A connection can also become a channel of calls of Python code, which is Deps.Calls' from then on.
+//
 // It never acts by itself: what a word means is in the functions of Deps. Goroutines: the accept loop and the
 // connections of net/http; Shutdown ends them and waits. It takes no lock.
 package control

@@ -1,6 +1,7 @@
 // Package python carries the Python side of penknife inside the binary: the package `penknife` (zygote, worker,
-// loader) as a zip, and the C accelerator that `make build` compiles. Both reach the interpreter through memory
-// files; nothing is unpacked to disk. The package starts nothing and locks nothing.
+// loader) as a zip, and the C accelerator that `make build` compiles. Both reach the interpreter of the workers through memory
+// files. For processes that others start, Places.Write makes a copy of the zip on disk, which only its user can change.
+// The package starts nothing and locks nothing in memory.
 package python
 
 import (

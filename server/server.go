@@ -201,13 +201,14 @@ func (s *Server) stages() stages {
 	}
 	list = append(list, stage{name: "history", start: s.startHistory, stop: s.history.shutdown}, s.storage.stage(s.hasLeft))
 	list = append(list, s.processStage(), stage{name: "sockets", start: s.openSockets, stop: s.closeSockets},
-		stage{name: "package", start: nothing, stop: s.outside.shutdown, quiet: true})
+		stage{name: "package", start: nothing, stop: s.outside.shutdown, quiet: true},
+		stage{name: "calls", start: nothing, stop: s.calls.Shutdown, least: time.Second}) // a daemon's last words too
 	if s.loaded.Config.Process.PIDFile != "" {
 		list = append(list, s.pidfileStage())
 	}
 	list = append(list, s.identityStage())
 	beside := append(s.listeningStages(), s.sidecarsStage(), s.watching.stage())
-	engine := []stage{{name: "calls", start: nothing, stop: s.calls.Shutdown, least: time.Second}, s.cacheStage(), s.workersStage()}
+	engine := []stage{s.cacheStage(), s.workersStage()}
 	if s.predecessor == nil {
 		list = append(append(list, beside...), engine...)
 	} else { // nothing that others would notice before the predecessor says so

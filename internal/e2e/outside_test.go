@@ -336,9 +336,19 @@ func TestSidecars_CallPenknife(t *testing.T) {
 	dir := testkit.Dir(t)
 	testkit.Write(t, dir, "jobs.py", "from penknife import cache, metrics\nRUNS = metrics.Counter('job_runs', 'Runs.')\n"+
 		"def once():\n    RUNS.inc()\n    cache.incr('job', initial=1)\n")
+	testkit.Write(t, dir, "queued.py", `
+import signal, sys
+from penknife import cache
+def end(*_):
+    print("last words", cache.get("daemon"), flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+cache.set("daemon", b"here")
+while True: signal.pause()
+`)
 	s, page := withMetrics(t, testkit.Options{Chdir: apps(t), Env: []string{"PYTHONPATH=" + dir}, Config: `
 daemons:
-  - {name: queue, command: 'python3 -c "from penknife import cache; cache.set(''daemon'', b''here'')"; exec sleep 1000'}
+  - {name: queue, command: 'exec python3 -m queued'}
 cron:
   - {name: called, schedule: "@every 1s", call: "jobs:once"}
 `})
@@ -349,4 +359,7 @@ cron:
 		}
 		return nil
 	})
+	if code := s.Terminate(t, callTimeout); code != 0 || !strings.Contains(s.Output(), `line="last words b'here'"`) {
+		t.Errorf("%d: a daemon cannot call while it ends\n%s", code, s.Output())
+	}
 }
