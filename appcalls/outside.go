@@ -14,14 +14,14 @@ func (s *Service) AcceptOutside(conn *net.UnixConn, pid int) {
 	if c == nil || pid == 0 {
 		c = &Caller{service: s, outside: true, pid: pid, process: "outside, pid " + strconv.Itoa(pid)}
 	}
-	v := ended
-	if !s.parted {
-		v = c.enter(conn)
-	}
+	v, parted := c.enter(conn), s.parted
 	if v == served && pid != 0 {
 		s.outside[pid] = c
 	}
 	s.mu.Unlock()
+	if parted {
+		_ = conn.CloseRead()
+	}
 	c.serve(conn, v)
 }
 

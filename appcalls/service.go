@@ -49,7 +49,7 @@ type Service struct {
 	closed   bool
 	callers  map[*Caller]bool // that have channels
 	outside  map[int]*Caller  // processes outside that have channels, by pid
-	parted   bool             // no channel from outside any more
+	parted   bool             // channels from outside take no further calls
 	channels sync.WaitGroup   // one for each
 }
 

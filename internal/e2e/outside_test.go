@@ -32,6 +32,7 @@ func TestExec_Cache(t *testing.T) {
 	s := serve(t, "evaluator:application", testkit.Options{Config: "app_cache: {max_value: 2MiB}\n"})
 	expectPython(t, s, outcome("cache.set('worker', b'yes')"), "None")
 	expectPython(t, s, outcome("cache.get('worker')"), "b'yes'") // it has a copy now
+	var source, want strings.Builder
 	for _, step := range []struct{ expression, want string }{
 		{"cache.get('worker')", "b'yes'"}, {"cache.set('worker', b'changed', tags=['t'])", "None"},
 		{"cache.get_many(['worker', 'x'])", "{'worker': b'changed'}"}, {"cache.incr('n', initial=5)", "5"},
@@ -41,9 +42,11 @@ func TestExec_Cache(t *testing.T) {
 		{"cache.set('big', b'x' * 2097000)", "None"}, {"len(cache.get('big'))", "2097000"},
 		{"cache.purge_url('/x')", "'SwitchedOff: the response cache is switched off: cache.enabled is false'"},
 	} {
-		if got := outside(t, s, outcome(step.expression)+"print(repr(answer))"); got != step.want {
-			t.Errorf("%s: %s, want %s", step.expression, got, step.want)
-		}
+		fmt.Fprintf(&source, "%sprint(%q, repr(answer))\n", outcome(step.expression), step.expression)
+		fmt.Fprintf(&want, "%s %s\n", step.expression, step.want)
+	}
+	if got := outside(t, s, source.String()) + "\n"; got != want.String() {
+		t.Errorf("%s\nwant\n%s", got, want.String())
 	}
 	expectPython(t, s, outcome("cache.get('worker')"), "b'changed'")
 	got := outside(t, s, `

@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import sys
 import tempfile
 import threading
 import unittest
@@ -24,7 +25,7 @@ class OutsideTest(unittest.TestCase):
         self.dir = tempfile.TemporaryDirectory()
         self.path = os.path.join(self.dir.name, "s")
         self.greeting = SWITCHED
-        self.script = []  # of what answers a request: bytes; None closes before it is read, "" after
+        self.script = []  # of what answers a request: bytes; "" closes after it was read, None instead of reading the next one
         self.connections = 0
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
@@ -34,9 +35,13 @@ class OutsideTest(unittest.TestCase):
         self.way = outside.Way(self.path)
         self.environ = mock.patch.dict(os.environ, {outside.VARIABLE: self.path})
         self.environ.start()
+        self.modules = mock.patch.dict(sys.modules)  # other tests load an accelerator
+        self.modules.start()
+        sys.modules.pop("penknife._accel", None)
 
     def tearDown(self):
         self.environ.stop()
+        self.modules.stop()
         self.way._forked()
         outside._ways.clear()
         self.listener.shutdown(socket.SHUT_RDWR)
@@ -64,11 +69,13 @@ class OutsideTest(unittest.TestCase):
                 if not part:
                     return
                 head += part
+            if self.script and self.script[0] is None:
+                self.script.pop(0)
+                connection.shutdown(socket.SHUT_RD)
+                connection.sendall(self.greeting)
+                return
             connection.sendall(self.greeting)
             while self.greeting == SWITCHED:
-                if self.script and self.script[0] is None:
-                    self.script.pop(0)
-                    return
                 request = connection.recv(8, socket.MSG_WAITALL)
                 if len(request) < 8:
                     return
