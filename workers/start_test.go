@@ -49,11 +49,15 @@ func TestStart_SaysWhyItCannot(t *testing.T) {
 			t.Parallel()
 			c := testConfig(t)
 			test.change(&c)
-			m, err := New(c, Deps{})
+			log := &logBuffer{}
+			m, err := New(c, Deps{Log: newTestLog(log)})
 			if err != nil {
 				t.Fatal(err)
 			}
 			err = m.Start(t.Context())
+			if c.App.WSGI == "slow" { // where it hangs
+				testkit.Eventually(t, 5*time.Second, func() error { return log.contains("slow.py", "line 6 in <module>") })
+			}
 			var start *StartError
 			if !errors.As(err, &start) || start.Kind != test.kind {
 				t.Fatalf("%v, want %v", err, test.kind)

@@ -35,7 +35,12 @@ type settings struct {
 	// InterruptSignal is 0 when requests are not interrupted.
 	InterruptSignal int             `json:"interrupt_signal"`
 	Warmup          []warmupRequest `json:"warmup"`
+	// StacksAfter is when a process that is not ready shows where it hangs, in seconds; 0: never.
+	StacksAfter float64 `json:"stacks_after"`
 }
+
+// startStacks is the part of workers.start_timeout after which a process shows where it hangs. It ends at the whole.
+const startStacks = 0.9
 
 // zygoteLauncher is the real launcher of one generation. The supervisor's goroutine calls its methods.
 type zygoteLauncher struct {

@@ -75,5 +75,8 @@ func TestWarmupAtTheStart(t *testing.T) {
 		if code != 3 || !strings.Contains(output, want) {
 			t.Errorf("%s: %d\n%s", status, code, output)
 		}
+		if status == "hang" && !strings.Contains(output, "in application\"") {
+			t.Errorf("nobody says where it hangs\n%s", output)
+		}
 	}
 }

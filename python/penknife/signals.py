@@ -8,6 +8,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
+import time
 from types import FrameType
 
 _LEFT_TO_GO = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -50,6 +51,25 @@ def dump_stacks_to(fd: int, stack_signal: int) -> None:
     os.set_blocking(high, False)
     os.close(fd)
     faulthandler.register(stack_signal, file=high, all_threads=True, chain=False)
+
+
+def show_hanging(seconds: float) -> None:
+    """Have the stacks go to stderr, which is in penknife's log, if got_ready is not called so many seconds after the start
+    of the process: soon after that Go ends it. 0 is never."""
+    if seconds > 0:
+        faulthandler.dump_traceback_later(max(seconds - _age(), seconds / 10), file=2)
+
+
+def _age() -> float:
+    """How long this process exists: proc_pid_stat(5), starttime. The interpreter's own start may have taken its time."""
+    with open("/proc/self/stat", encoding="latin-1") as file:
+        ticks = int(file.read().rpartition(")")[2].split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+
+
+def got_ready() -> None:
+    """Call show_hanging off, and end the thread that it has made."""
+    faulthandler.cancel_dump_traceback_later()
 
 
 def own_process() -> None:

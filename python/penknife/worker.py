@@ -30,6 +30,8 @@ class Worker:
     def main(self) -> int:
         """Run until Go says that it is enough; answer the exit status."""
         self._settle()
+        if self.app is None or self.settings["warmup"]:
+            signals.show_hanging(self.settings["stacks_after"])
         if self.app is None:
             try:
                 self.app = loader.load(self.settings["app"], self.settings["chdir"])
@@ -43,6 +45,7 @@ class Worker:
         )
         if not self._warm_up():
             return LOAD_FAILED_STATUS
+        signals.got_ready()
         self._accept_interrupts()
         others = [self._start_thread(index) for index in range(1, self.settings["threads"])]
         if self.settings["watch"]:

@@ -31,6 +31,7 @@ class Zygote:
 
     def load(self) -> None:
         """Import the application, or tell Go why not and end."""
+        signals.show_hanging(self.settings["stacks_after"])
         try:
             self.app = loader.load(self.settings["app"], self.settings["chdir"])
         except BaseException as error:  # SystemExit at import is a failed import as well
@@ -38,6 +39,7 @@ class Zygote:
             self.report(error)
             self.control.send(channel.FAILED, errors.format_exception(error))
             os._exit(LOAD_FAILED_STATUS)
+        signals.got_ready()
         self.report()
 
     def report(self, error: BaseException | None = None) -> None:
