@@ -1,6 +1,7 @@
 package tracing
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -167,15 +168,25 @@ func (t *Tracer) children(own *traced, r *gateway.Request, end time.Time) {
 	app.End(trace.WithTimestamp(claimed.Add(r.Trace.App)))
 }
 
+// longest is the most of what a client sent that an attribute has, in bytes.
+const longest = 4096
+
+// foreign is an attribute of what a client sent. Protocol Buffers refuse text that is not UTF-8, and with it all the spans
+// of a batch, those of others included.
+func foreign(name string, value []byte) attribute.KeyValue {
+	value = value[:min(len(value), longest)]
+	return attribute.String(name, string(bytes.ToValidUTF8(value, []byte("\uFFFD"))))
+}
+
 // describe sets the attributes of OpenTelemetry's conventions for HTTP servers. The query is left out: it is where
 // secrets are.
 func describe(span trace.Span, r *gateway.Request, o gateway.Outcome) {
 	attributes := []attribute.KeyValue{
 		attribute.String("http.request.method", methodOf(r)),
-		attribute.String("url.path", string(r.Path)), attribute.String("url.scheme", string(r.Scheme)),
-		attribute.String("client.address", string(r.RemoteAddr)), attribute.String("server.address", string(r.Host)),
+		foreign("url.path", r.Path), foreign("url.scheme", r.Scheme),
+		foreign("client.address", r.RemoteAddr), foreign("server.address", r.Host),
 		attribute.Int64("http.response.body.size", max(o.Sent, 0)),
-		attribute.String("penknife.front", r.Front.String()), attribute.String("penknife.request_id", string(r.RequestID)),
+		attribute.String("penknife.front", r.Front.String()), foreign("penknife.request_id", r.RequestID),
 	}
 	if o.Status != 0 {
 		attributes = append(attributes, attribute.Int("http.response.status_code", o.Status))

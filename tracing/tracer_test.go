@@ -243,6 +243,22 @@ func TestACollectorThatFailsOrHangsCostsSpansOnly(t *testing.T) {
 	close(hanging.block)
 }
 
+// TestHostileRequestsCostNobodysSpans: bytes that are no text do not make the whole batch unsendable.
+func TestHostileRequestsCostNobodysSpans(t *testing.T) {
+	c := newCollector(t)
+	tracer, counter, log := startTracer(t, c.URL, nil)
+	r := &gateway.Request{
+		Start: time.Now(), Method: []byte("\xff"), Path: []byte("/\xff\xfe" + strings.Repeat("é", longest)), Host: []byte("\x80"),
+		Scheme: []byte("\xff"), RemoteAddr: []byte("\xff"), RequestID: []byte("\xff"), Trusted: true,
+		Vars: block("HTTP_TRACEPARENT", clientParent, "HTTP_TRACESTATE", "\xff=\xff", "LAST", "1"),
+	}
+	tracer.begin(r)
+	tracer.RequestDone(r, gateway.Outcome{Status: 200})
+	if err := tracer.Shutdown(t.Context()); err != nil || counter.exported.Load() != 1 || counter.dropped.Load() != 0 {
+		t.Errorf("%v, %d exported, %s", err, counter.exported.Load(), log)
+	}
+}
+
 // TestAStopDoesNotWaitForTheCollector: it is tried once, and not for as long as requests get to end.
 func TestAStopDoesNotWaitForTheCollector(t *testing.T) {
 	hanging := newCollector(t)
