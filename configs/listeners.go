@@ -27,7 +27,8 @@ var listenerDocs = map[string]keyDoc{
 	"http.owner":  {doc: ownerDoc},
 	"http.group":  {doc: groupDoc},
 	"http.trusted_proxies": {doc: "Addresses and networks (`10.0.0.0/8`) whose `X-Forwarded-*` headers " +
-		"count, and `Forwarded` if it comes without them. Peers on a unix socket are always trusted, nobody else is."},
+		"count, and `Forwarded` if it comes without them. Peers on a unix socket are always trusted, nobody else is. From " +
+		"others these headers are dropped, and so are those by which other software is told of a client ([list](nginx.md#headers-of-proxies))."},
 
 	"uwsgi": {flag: "uwsgi", doc: "In the file a list of mappings with the keys below; in the environment and on the " +
 		"command line addresses only, which replace the whole list."},

@@ -14,28 +14,6 @@ type forwarded struct {
 	serverPort []byte
 }
 
-// proxyNames are further fields by which proxies speak of their client and its request. Nothing here reads them, but
-// applications do.
-var proxyNames = [...]string{
-	"forwarded", "x-client-ip", "x-real-ip", "x-cluster-client-ip", "true-client-ip", "x-https", "x-scheme", "x-host", "x-script-name",
-}
-
-// isForwardedName tells whether only trusted peers may send the field.
-func isForwardedName(name []byte) bool {
-	if len(name) == 0 || name[0]|0x20 != 'x' && name[0]|0x20 != 'f' && name[0]|0x20 != 't' {
-		return false
-	}
-	if hasPrefixFold(name, "x-forwarded-") {
-		return true
-	}
-	for _, known := range proxyNames {
-		if equalFold(name, known) {
-			return true
-		}
-	}
-	return false
-}
-
 // readForwarded reads the X-Forwarded-* fields of a trusted peer, and Forwarded if there is none of them: most proxies
 // set the one kind and pass the other on as the client sent it. A value that does not make sense is passed over.
 func (h *head) readForwarded(p *peer) forwarded {

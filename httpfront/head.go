@@ -210,8 +210,6 @@ func (h *head) knownField(name, value []byte) (bool, *refusal) {
 		if equalFold(name, "expect") {
 			return true, h.setExpectation(value)
 		}
-	case 9:
-		h.forwards = h.forwards || equalFold(name, "forwarded")
 	case 10:
 		if equalFold(name, "connection") {
 			h.addConnectionOptions(value)
