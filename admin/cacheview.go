@@ -34,7 +34,8 @@ func cacheOf(c *control.CacheStats) *cacheView {
 		v.Facts = append(v.Facts, fact{"redis", strings.TrimSpace(r.State + " " + r.Reason)})
 	}
 	for _, key := range c.Top {
-		v.Top = append(v.Top, fact{key.URL, grouped(key.Hits)})
+		rate := float64(key.Hits) / float64(max(key.Hits+key.Fetches, 1))
+		v.Top = append(v.Top, fact{key.URL, grouped(key.Hits) + " (" + percent(rate) + ")"})
 	}
 	return v
 }

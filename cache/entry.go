@@ -3,6 +3,7 @@ package cache
 import (
 	"encoding/binary"
 	"errors"
+	"sync/atomic"
 	"time"
 	"unsafe"
 )
@@ -34,13 +35,21 @@ type entry struct {
 	full         []byte   // its fields
 	body         []byte   // all of it
 	vary         []string // names of variables, of entryVaries only
+
+	used *usage
+}
+
+// usage is how an answer is asked for, also in its earlier versions. Another process, or a start, begins anew.
+type usage struct {
+	hits    atomic.Uint64 // answers given without the application
+	fetches atomic.Uint64 // times that it was asked
 }
 
 func (e *entry) has(flag entryFlags) bool { return e.flags&flag != 0 }
 
 // Size is what the decoded form takes besides the bytes that it points into.
 func (e *entry) Size() int {
-	size := int(unsafe.Sizeof(*e))
+	size := int(unsafe.Sizeof(*e) + unsafe.Sizeof(*e.used))
 	for _, name := range e.vary {
 		size += int(unsafe.Sizeof(name)) + len(name)
 	}
@@ -80,7 +89,7 @@ func decode(b []byte) (*entry, error) {
 		return nil, errEntry
 	}
 	r := reader{rest: b[2:]}
-	e := &entry{flags: entryFlags(b[1])}
+	e := &entry{flags: entryFlags(b[1]), used: &usage{}}
 	e.status = int(r.number())
 	e.received = r.number()
 	e.initialAge, e.lifetime = time.Duration(r.number()), time.Duration(r.number())

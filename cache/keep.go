@@ -67,6 +67,10 @@ func (f *fetch) store(e *entry, a *answer) (*entry, Reason) {
 	if err != nil {
 		return nil, ReasonFailed // not what encode gives
 	}
+	if f.stale != nil && f.stale.used != nil {
+		stored.used = f.stale.used
+	}
+	stored.used.fetches.Add(1)
 	if reason := f.putValue(key, value, stored, item{tags: a.tags, until: until}); reason != 0 {
 		return nil, reason
 	}

@@ -93,17 +93,24 @@ func (h *Handler) urlKey(u *url.URL) (string, error) {
 // Top is an answer that is asked for often.
 type Top struct {
 	URL     string
-	Variant bool // one of several answers of its URL
-	Hits    uint64
+	Variant bool   // one of several answers of its URL
+	Hits    uint64 // answers from the cache
+	Fetches uint64 // answers of the application
 	Bytes   int64
 }
 
 // Top gives the n stored answers with most hits since they came into memory, most first.
 func (h *Handler) Top(n int) []Top {
 	list := make([]Top, 0, n)
-	for _, hot := range h.deps.Store.Top(n) {
+	for _, hot := range h.deps.Store.Top(2 * n) {
 		url := urlOf(hot.Key)
-		list = append(list, Top{URL: url, Variant: len(hot.Key) > len(url)+1, Hits: hot.Hits, Bytes: hot.Bytes})
+		e, ok := hot.View.(*entry)
+		if !ok || e.has(entryVaries) || len(list) == n {
+			continue
+		}
+		list = append(list, Top{
+			URL: url, Variant: len(hot.Key) > len(url)+1, Hits: e.used.hits.Load(), Fetches: e.used.fetches.Load(), Bytes: hot.Bytes,
+		})
 	}
 	return list
 }

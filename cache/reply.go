@@ -26,6 +26,7 @@ func (v *visit) CloseWithError(error) { v.release() }
 // hit answers from a stored answer.
 func (v *visit) hit(e *entry, o Outcome, age time.Duration) (*gateway.Response, error) {
 	v.note(o, age)
+	e.used.hits.Add(1)
 	v.r.Trace.Engine = "cache"
 	v.fields = v.compose(e, v.fields[:0])
 	v.fields = appendHit(v.fields, o, age, e.lifetime-age)

@@ -174,8 +174,14 @@ func TestTop(t *testing.T) {
 		b.do(t, "GET /often")
 	}
 	top := b.Top(1)
-	if len(top) != 1 || top[0].URL != "http://example.com/often" || top[0].Hits < 4 || top[0].Bytes == 0 {
+	if len(top) != 1 || top[0].URL != "http://example.com/often" || top[0].Hits != 4 || top[0].Fetches != 1 || top[0].Bytes == 0 {
 		t.Errorf("%+v", top)
+	}
+	b.clock.advance(2 * time.Minute)
+	b.do(t, "GET /often")
+	b.do(t, "GET /often")
+	if top = b.Top(5); len(top) != 1 || top[0].Hits != 5 || top[0].Fetches != 2 {
+		t.Errorf("renewed: %+v", top)
 	}
 }
 

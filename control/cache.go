@@ -56,7 +56,8 @@ type CacheRedis struct {
 type CacheTop struct {
 	URL     string `json:"url"`
 	Variant bool   `json:"variant"` // one of several for its URL
-	Hits    uint64 `json:"hits"`
+	Hits    uint64 `json:"hits"`    // answers from the cache
+	Fetches uint64 `json:"fetches"` // answers of the application
 	Bytes   int64  `json:"bytes"`
 }
 

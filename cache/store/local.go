@@ -79,6 +79,9 @@ func (l *local) change(key string, decide func(old *entry) *entry) {
 		case fresh == nil:
 			return nil, otter.InvalidateOp
 		}
+		if old != nil {
+			fresh.hits.Store(old.hits.Load()) // what is often asked for stays at the top when it is renewed
+		}
 		l.tags.add(fresh)
 		l.bytes.Add(fresh.cost)
 		return fresh, otter.WriteOp

@@ -78,8 +78,9 @@ func (s *Store) Bytes() int64 { return s.local.bytes.Load() }
 // Hot is an entry with what it did since it came into memory.
 type Hot struct {
 	Key   string
-	Hits  uint64
-	Bytes int64 // what it takes
+	Hits  uint64 // of the key while it had an entry, also of those before
+	Bytes int64  // what it takes
+	View  any    // Item.View
 }
 
 // Top gives the n entries of the local level with most hits, most first. It looks at each entry.
@@ -89,7 +90,7 @@ func (s *Store) Top(n int) []Hot {
 		if s.held(e, true) == nil {
 			continue
 		}
-		h := Hot{Key: e.key, Hits: e.hits.Load(), Bytes: e.cost}
+		h := Hot{Key: e.key, Hits: e.hits.Load(), Bytes: e.cost, View: e.item.View}
 		at, _ := slices.BinarySearchFunc(top, h, func(a, b Hot) int {
 			return cmp.Or(cmp.Compare(b.Hits, a.Hits), cmp.Compare(a.Key, b.Key))
 		})

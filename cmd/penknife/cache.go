@@ -120,13 +120,13 @@ func printCacheStats(out io.Writer, s control.CacheStats) error {
 	if len(s.Top) > 0 {
 		b.WriteByte('\n')
 		table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "HITS\tBYTES\tURL")
+		fmt.Fprintln(table, "HITS\tRATE\tBYTES\tURL")
 		for _, t := range s.Top {
 			url := t.URL
 			if t.Variant {
 				url += " (variant)"
 			}
-			fmt.Fprintf(table, "%d\t%d\t%s\n", t.Hits, t.Bytes, url)
+			fmt.Fprintf(table, "%d\t%.1f %%\t%d\t%s\n", t.Hits, 100*float64(t.Hits)/float64(max(t.Hits+t.Fetches, 1)), t.Bytes, url)
 		}
 		_ = table.Flush() // into memory
 	}

@@ -33,14 +33,14 @@ func TestPrintCacheStats(t *testing.T) {
 	var b strings.Builder
 	err := printCacheStats(&b, control.CacheStats{
 		Entries: 2, Bytes: 2048, Limit: 1 << 20, Hits: 3, Misses: 1, Removed: map[string]uint64{"room": 4, "expired": 1},
-		Top: []control.CacheTop{{URL: "http://a/", Variant: true, Hits: 2, Bytes: 1000}},
+		Top: []control.CacheTop{{URL: "http://a/", Variant: true, Hits: 2, Fetches: 2, Bytes: 1000}},
 	})
 	want := `2 entries, 2KiB of 1MiB
 3 requests answered from the cache, 1 by the application (75.0 % found)
 removed: 1 expired, 4 room
 
-HITS  BYTES  URL
-2     1000   http://a/ (variant)
+HITS  RATE    BYTES  URL
+2     50.0 %  1000   http://a/ (variant)
 `
 	if err != nil || b.String() != want {
 		t.Errorf("%v\n%s", err, b.String())
