@@ -125,14 +125,15 @@ func (c *conn) checkHeader(header uwsgiproto.Header) *refusal {
 }
 
 // readUpTo reads until the buffer holds size bytes. Whatever else has arrived by then stays in it too.
+// The buffer grows with what arrives, never by what the header announces.
 func (c *conn) readUpTo(size int) error {
-	if size > len(c.buf) {
-		larger := make([]byte, size)
-		copy(larger, c.buf[:c.have])
-		c.buf = larger
-	}
 	deadline := c.start.Add(c.srv.limits.HeaderTime)
 	for c.have < size {
+		if c.have == len(c.buf) {
+			larger := make([]byte, min(2*len(c.buf), size))
+			copy(larger, c.buf)
+			c.buf = larger
+		}
 		n, err := c.read(c.buf[c.have:], deadline)
 		c.have += n
 		switch {

@@ -115,13 +115,11 @@ func (b *spool) fill(body io.Reader, declared int64) error {
 	return nil
 }
 
-// room makes the first buffer: of the right size when that is known and small enough.
+// room makes the first buffer. It is never larger than firstBuffer, whatever the client declared: memory is for bytes
+// that have come.
 func (b *spool) room(declared int64) {
-	want := min(int64(firstBuffer), int64(b.owner.memory))
-	if declared > want {
-		want = min(declared, freeBuffer, int64(b.owner.memory))
-	}
-	if int64(cap(b.buffer)) < want {
+	want := min(firstBuffer, b.owner.memory)
+	if cap(b.buffer) < want {
 		b.buffer = make([]byte, want)
 	}
 	size := min(cap(b.buffer), b.owner.memory)
