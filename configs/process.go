@@ -78,7 +78,7 @@ func parseRlimit(name, text string) (uint64, error) {
 	}
 	n, err := strconv.ParseUint(text, 10, 31)
 	if err != nil {
-		return 0, fmt.Errorf("%q is not a number: write a whole number or unlimited", text)
+		return 0, fmt.Errorf("%q is not a number up to 2147483647: write one, or unlimited", text)
 	}
 	return n, nil
 }

@@ -42,6 +42,7 @@ var checks = []struct {
 	{"syslog-tag", (*checker).syslogTag},
 	{"request-id-header", (*checker).requestIDHeader},
 	{"processes", (*checker).processes},
+	{"max-rss-small", (*checker).maxRSS},
 	{"scaling", (*checker).scaling},
 	{"lifetime-short", (*checker).lifetimeShort},
 	{"app-cache-small", (*checker).appCacheSmall},

@@ -88,3 +88,12 @@ var workerDocs = map[string]keyDoc{
 			"their predecessors leave, so this many processes more than `workers.processes` may exist, and this many " +
 			"again that finish their last requests."},
 }
+
+// leastRSS is less than any Python process has: a number below it was meant in another unit, as in uWSGI's reload-on-rss.
+const leastRSS = 4 << 20
+
+func (c *checker) maxRSS() {
+	if size := c.loaded.Config.Workers.MaxRSS; size > 0 && size < leastRSS {
+		c.complain("workers.max_rss", "%s is smaller than any worker: write 400MiB for 400 mebibytes", size)
+	}
+}

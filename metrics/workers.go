@@ -17,6 +17,7 @@ type Workers struct {
 	retired  *bounded
 	ended    *bounded
 	slow     prometheus.Counter
+	cut      prometheus.Counter
 	scaled   *bounded
 	overdue  prometheus.Counter
 	inMemory prometheus.Counter
@@ -51,9 +52,13 @@ func newWorkers(registry *prometheus.Registry, names Names) *Workers {
 		Name: "penknife_requests_slow_total",
 		Help: "Requests that took the application longer than log.slow, while they ran.",
 	})
-	registry.MustRegister(slow, starts, took, overdue, spooled, output)
+	cut := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "penknife_requests_cut_total",
+		Help: "Requests that were cut in a worker at the end of workers.grace_period.",
+	})
+	registry.MustRegister(slow, cut, starts, took, overdue, spooled, output)
 	w := &Workers{
-		starts: starts, took: took, overdue: overdue, slow: slow, output: output,
+		starts: starts, took: took, overdue: overdue, slow: slow, cut: cut, output: output,
 		inMemory: spooled.WithLabelValues("memory"), inFile: spooled.WithLabelValues("file"),
 		exits: newBounded(registry, prometheus.CounterOpts{
 			Name: "penknife_worker_exits_total",
@@ -90,6 +95,9 @@ func (w *Workers) WorkerRetired(reason string) { w.retired.inc(reason) }
 // OverdueEnded counts what became of the worker of a request that had passed its time limit. Outcome is one of the
 // manager's few constant texts.
 func (w *Workers) OverdueEnded(outcome string) { w.ended.inc(outcome) }
+
+// RequestsCut counts requests that were cut at the end of a grace period.
+func (w *Workers) RequestsCut(requests int) { w.cut.Add(float64(requests)) }
 
 // RequestSlow counts a request that took the application longer than log.slow.
 func (w *Workers) RequestSlow() { w.slow.Inc() }

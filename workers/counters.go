@@ -19,6 +19,8 @@ type Counters interface {
 	OverdueEnded(outcome string)
 	// RequestSlow: a request took longer than log.slow in the application.
 	RequestSlow()
+	// RequestsCut: so many requests were lost with a worker that had to end at the end of a grace period.
+	RequestsCut(requests int)
 	// BodySpooled: a request body was received; toFile when it did not fit into memory.
 	BodySpooled(bytes int64, toFile bool)
 	// OutputDropped: lines of a process were not logged, because it writes more than log.app_rate.
@@ -35,5 +37,6 @@ func (noCounters) Scaled(string, string)       {}
 func (noCounters) RequestOverdue()             {}
 func (noCounters) OverdueEnded(string)         {}
 func (noCounters) RequestSlow()                {}
+func (noCounters) RequestsCut(int)             {}
 func (noCounters) BodySpooled(int64, bool)     {}
 func (noCounters) OutputDropped(int)           {}

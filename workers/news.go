@@ -179,6 +179,9 @@ func (s *supervisor) onWorkerExited(w *worker, e exit, now time.Time) {
 	lost := s.lanes.WorkerDied(w.index, e.text)
 	s.forget(w)
 	s.counters.WorkerExited(e.cause.String())
+	if w.reason == RetireShutdown {
+		s.counters.RequestsCut(lost)
+	}
 	attrs := []any{"worker", w.index, "pid", w.pid, "exit", e.text, "lost", lost, "lived", now.Sub(w.started)}
 	if w.failure != "" {
 		attrs = append(attrs, "traceback", w.failure)

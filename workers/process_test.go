@@ -98,8 +98,13 @@ type started struct {
 
 func startManager(t testing.TB, c Config) started {
 	t.Helper()
+	return startCounted(t, c, nil)
+}
+
+func startCounted(t testing.TB, c Config, counters Counters) started {
+	t.Helper()
 	log := &logBuffer{}
-	m, err := New(c, Deps{Log: newTestLog(log)})
+	m, err := New(c, Deps{Log: newTestLog(log), Counters: counters})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -163,10 +164,18 @@ func TestReload_CanBeGivenUp(t *testing.T) {
 	m.get(t, "/colour")
 }
 
+// cuts counts requests that a grace period has cut.
+type cuts struct {
+	noCounters
+	n atomic.Int64
+}
+
+func (c *cuts) RequestsCut(requests int) { c.n.Add(int64(requests)) }
+
 func TestReload_GracePeriodCutsTheRest(t *testing.T) {
 	t.Parallel()
-	c := testConfig(t)
-	m := startManager(t, c)
+	c, counted := testConfig(t), &cuts{}
+	m := startCounted(t, c, counted)
 	gate := testkit.NewGate(t)
 	running := m.begin(t, "/gate?"+gate.Path)
 	testkit.Eventually(t, 5*time.Second, func() error { return m.log.contains("line=gate-reached") })
@@ -181,6 +190,9 @@ func TestReload_GracePeriodCutsTheRest(t *testing.T) {
 	}
 	testkit.Eventually(t, 5*time.Second, gone(old...))
 	testkit.Eventually(t, 5*time.Second, m.noneDraining)
+	if n := counted.n.Load(); n != 1 {
+		t.Errorf("%d requests count as cut", n)
+	}
 }
 
 func TestShutdown_EndsReplacedGenerationsToo(t *testing.T) {
