@@ -197,11 +197,23 @@ func TestExec_ServerComesAndGoes(t *testing.T) {
 	})
 }
 
-// TestExec_Upgrade: a successor takes over without an error for who calls, and calls reach it.
+// TestExec_Upgrade: a successor takes over without an error for who calls, and calls reach it also while the old process
+// has something to finish.
 func TestExec_Upgrade(t *testing.T) {
-	v := serveUpgradable(t, testkit.Options{})
+	gate := testkit.NewGate(t)
+	v := serveUpgradable(t, testkit.Options{Env: []string{"GATE=" + gate.Path}})
 	p := testkit.Start(t, testkit.Dir(t), nil, testkit.Binary(t), "exec", "--uwsgi", "unix:"+v.Uwsgi, "--", testkit.DefaultPython(t), "-c", counting)
 	p.AwaitOutput(t, "up ?.")
+	held, err := testkit.HTTPClient(v.HTTP).Send(testkit.Call{Target: "/gate"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	testkit.Eventually(t, callTimeout, func() error {
+		if v.status(t).Current.InFlight == 0 {
+			return fmt.Errorf("nobody is at the gate")
+		}
+		return nil
+	})
 	v.upgrade(t)
 	outside(t, v.Server, "from penknife import cache; cache.set('name', b'successor'); cache.delete('n')")
 	p.AwaitOutput(t, "up successor.")
@@ -211,8 +223,12 @@ func TestExec_Upgrade(t *testing.T) {
 		}
 		return nil
 	})
-	if strings.Contains(p.Output(), "down") {
-		t.Error(p.Output())
+	if strings.Contains(p.Output(), "down") || v.Exited() {
+		t.Error(v.Exited(), p.Output())
+	}
+	gate.Pass(t, 1)
+	if answer, err := held.Receive(); err != nil || answer.Status != 200 {
+		t.Errorf("the request that the old process had: %+v %v", answer, err)
 	}
 }
 

@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 import time
+import weakref
 
 from penknife import NotRunning
 
@@ -164,12 +165,12 @@ class Way:
     def __init__(self, path: str) -> None:
         self._path = path
         self._free: list[_Connection] = []
-        self._all: dict[int, _Connection] = {}  # also those that are in use
+        self._all: weakref.WeakSet[_Connection] = weakref.WeakSet()  # also those that are in use
         os.register_at_fork(after_in_child=self._forked)
 
     def _forked(self) -> None:
         """The connections are the parent's: two processes on one would read each other's answers."""
-        for connection in list(self._all.values()):
+        for connection in list(self._all):
             connection.close()
         self._all.clear()
         self._free.clear()
@@ -179,7 +180,7 @@ class Way:
             return self._free.pop()
         except IndexError:
             connection = _Connection(self._path, deadline)
-            self._all[id(connection)] = connection
+            self._all.add(connection)
             return connection
 
     def _drop_free(self) -> None:
@@ -190,7 +191,7 @@ class Way:
             pass
 
     def _drop(self, connection: _Connection) -> None:
-        self._all.pop(id(connection), None)
+        self._all.discard(connection)
         connection.close()
 
     def call(self, operation: int, payload: bytes, timeout: float) -> tuple[int, bytes]:

@@ -22,6 +22,9 @@ def application(environ, start_response):
     if environ["PATH_INFO"] == "/stream":
         start_response("200 OK", [("Content-Type", "text/plain")])
         return stream()
+    if environ["PATH_INFO"] == "/gate":
+        with open(os.environ["GATE"]) as gate:
+            gate.read(1)
     body = VERSION
     if environ["REQUEST_METHOD"] == "POST":
         body += " %d" % len(environ["wsgi.input"].read())
