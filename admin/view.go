@@ -125,7 +125,7 @@ func alarms(r *control.Report) []string {
 		if r.Current.RetryAt != nil {
 			text += " until " + clock(*r.Current.RetryAt, r.At)
 		}
-		all = append(all, text+". The traceback is under recent errors.")
+		all = append(all, text+". Recent errors, below, say why.")
 	}
 	if !r.Ready {
 		all = append(all, "Requests are not answered: "+r.NotReady+".")
@@ -183,7 +183,7 @@ var classNames = []struct {
 
 func (v *view) showTraffic(r *control.Report) {
 	t := &r.Traffic
-	v.Requests = grouped(t.Requests)
+	v.Requests = plural(int(t.Requests), "request", "requests")
 	x := 0.0
 	var label []string
 	for _, c := range classNames {
