@@ -56,6 +56,7 @@ var advisories = []advisory{
 	{"werkzeug safe_join device names", []string{"werkzeug_SpecialFiles"}, ""},
 	{"mod_wsgi CVE-2022-2255", []string{"2022_2255_ForwardingFieldsOfStrangers"}, ""},
 	{"httpoxy CVE-2016-5385", []string{"2016_5385_Httpoxy"}, ""},
+	{"NGINX Unit CVE-2019-7401", []string{"2019_7401_HostileWorker"}, ""},
 	{"NGINX Unit CVE-2025-1695", nil, "no Java language module and no WebSocket: an Upgrade is not answered"},
 	{"nginx CVE-2017-7529", []string{"2017_7529_RangeOverflow"}, ""},
 	{"nginx CVE-2019-20372", []string{"2019_20372_ErrorAnswersToBodies"}, ""},

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"penknife/internal/testkit"
@@ -157,5 +158,51 @@ func TestCVE_2022_24761_PythonNumbersInPackets(t *testing.T) {
 	}
 	if reached := seen(t, s); reached != "" {
 		t.Errorf("the application saw %s", reached)
+	}
+}
+
+// TestCVE_2019_7401_HostileWorker: a message between NGINX Unit's processes overflowed its router; a worker that writes
+// random words over all of the memory that it shares with us may spoil requests, for it shares them, but penknife must
+// neither fall, hang nor send bytes of other memory, and serves again with new workers.
+func TestCVE_2019_7401_HostileWorker(t *testing.T) {
+	s := serve(t, "attacked:application", testkit.Options{Processes: 2, Threads: 2, Alarms: true,
+		Config: "workers: {request_timeout: 3s, queue_timeout: 3s}\n"})
+	var group sync.WaitGroup
+	done := make(chan struct{})
+	for i := range 4 {
+		group.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				// Whatever comes of it: an answer, or a connection that ends, but no hang.
+				answer, err := s.Fronts()[i%2].Try(testkit.Call{Target: "/", Method: "POST", Body: pattern(2000)})
+				if err == nil && answer.Status == 200 && answer.Cut == nil && string(answer.Body) != `"served"` {
+					t.Errorf("an answer that nobody gave: %q", clip(answer.Body))
+				}
+			}
+		})
+	}
+	for seed := range 3 {
+		_, _ = testkit.HTTPClient(s.HTTP).Try(testkit.Call{Target: fmt.Sprintf("/scribble?%d", seed)})
+		testkit.Eventually(t, 2*callTimeout, func() error { // the pauses after deaths grow
+			answer, err := testkit.HTTPClient(s.HTTP).Try(testkit.Call{})
+			if err == nil && answer.Status != 200 {
+				err = fmt.Errorf("seed %d: status %d", seed, answer.Status)
+			}
+			return err
+		})
+	}
+	close(done)
+	group.Wait()
+	if s.Exited() {
+		t.Fatal("penknife has ended")
+	}
+	for _, alarm := range []string{"panic", "fatal error"} {
+		if strings.Contains(s.Output(), alarm) {
+			t.Errorf("the log has %q", alarm)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 type account struct {
 	served atomic.Uint64 // requests that it has done
 	pid    atomic.Int64
+	lives  atomic.Bool // between WorkerStarting and WorkerDied
 
 	mu    sync.Mutex // guards what follows
 	busy  time.Duration

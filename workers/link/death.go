@@ -9,6 +9,7 @@ import (
 // WorkerStarting makes a worker index fit for a new process. Call it before that process may touch the memory.
 func (q *Queue) WorkerStarting(worker int) {
 	q.accounts[worker].open(q.clock.now())
+	q.accounts[worker].lives.Store(true)
 	q.ring.resetWorker(worker)
 }
 
@@ -18,9 +19,10 @@ func (q *Queue) StopWorker(worker int) { q.ring.stopWorker(worker) }
 // WorkerDied tells that the worker's process is gone: answers that it completed are delivered, the requests that
 // it held get KindWorkerDied with the cause. It returns their number. A waiting request is passed to another lane.
 func (q *Queue) WorkerDied(worker int, cause string) (lost int) {
+	q.accounts[worker].lives.Store(false)
 	for i := range q.slots {
 		s := &q.slots[i]
-		if !q.holds(worker, s) && !s.damagedBy(worker) {
+		if !s.damagedBy(worker) && (!q.holds(worker, s) || s.ruined()) {
 			continue
 		}
 		if s.end(gateway.Errorf(gateway.KindWorkerDied, "worker died: %s", cause)) {
@@ -62,10 +64,36 @@ func (q *Queue) holds(worker int, s *slot) bool {
 	return (state == stateClaimed || state == stateDone) && lane >= 0 && lane%q.mem.workers == worker
 }
 
+// damagedBy tells whether the death of the worker settles a damaged slot: it was this one, or the last who may have been.
 func (s *slot) damagedBy(worker int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.step != stepIdle && s.suspect == worker+1
+	if s.step == stepIdle {
+		return false
+	}
+	if s.suspects != nil {
+		delete(s.suspects, worker)
+		return len(s.suspects) == 0
+	}
+	return s.suspect == worker+1
+}
+
+// ruined tells whether the slot's words were damaged by somebody unknown who may still write to it.
+func (s *slot) ruined() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.suspects) > 0
+}
+
+// living are the indexes whose process may write to the memory.
+func (q *Queue) living() map[int]bool {
+	living := map[int]bool{}
+	for worker := range q.accounts {
+		if q.accounts[worker].lives.Load() {
+			living[worker] = true
+		}
+	}
+	return living
 }
 
 // end settles an exchange whose worker will not touch the slot again, and tells whether it failed by that.
@@ -76,7 +104,7 @@ func (s *slot) end(err error) (failed bool) {
 		return false
 	}
 	var d delivery
-	if s.suspect == 0 {
+	if s.suspect == 0 && s.suspects == nil {
 		d = s.advance() // an answer that is complete in memory still counts
 	}
 	if s.step == stepWaiting || s.step == stepAnswered && !s.workerDone {

@@ -11,7 +11,7 @@ import (
 // advance looks at what the worker did to the slot. It runs for every event and whenever something else may have
 // changed the picture; it must be called with the lock held.
 func (s *slot) advance() delivery {
-	if s.step == stepIdle {
+	if s.step == stepIdle || s.suspects != nil {
 		return delivery{}
 	}
 	position, lane, state := splitState(s.state.Load())
@@ -62,14 +62,18 @@ func (s *slot) advanceWaiting(lane int) delivery {
 	return delivery{}
 }
 
-// damaged ends an exchange whose memory cannot be believed. The worker is reported and its death settles the slot;
-// when it is unknown who did it, the slot itself is given up for good.
+// damaged ends an exchange whose memory cannot be believed. The worker is reported, and its death settles the slot; when
+// it is unknown who did it, that of the last who may still write to it.
 func (s *slot) damaged(lane int, reason string) delivery {
 	worker := -1
 	if lane >= 0 && lane < s.q.mem.workers*s.q.mem.threads {
 		worker = lane % s.q.mem.workers
 	}
 	s.suspect = worker + 1
+	if worker < 0 {
+		s.suspects = s.q.living()
+		s.workerDone = len(s.suspects) == 0
+	}
 	if s.q.opts.Hostile != nil {
 		s.q.opts.Hostile(worker, reason)
 	}

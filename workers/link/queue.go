@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"runtime"
 	"sync"
@@ -40,6 +41,9 @@ type Queue struct {
 
 // New makes a queue: sealed shared memory and an eventfd. It starts nothing.
 func New(o Options) (*Queue, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	g, err := newGeometry(o)
 	if err != nil {
 		return nil, err

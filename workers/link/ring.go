@@ -11,11 +11,14 @@ type ring struct {
 	mem        *memory
 	mask       uint64
 	head, tail *atomic.Uint64
-	submit     sync.Mutex // guards tail and the cell that it points to
+	submit     sync.Mutex // guards what follows, the tail and the cell that it points to
+	next       uint64     // what the tail must be
+	believed   uint64     // the last head that made sense: at most a ring's length behind next
+	entries    []uint32   // the slots that the cells must name
 }
 
 func newRing(m *memory) *ring {
-	return &ring{mem: m, mask: uint64(m.ringSize - 1), head: m.u64(hRingHead), tail: m.u64(hRingTail)}
+	return &ring{mem: m, mask: uint64(m.ringSize - 1), head: m.u64(hRingHead), tail: m.u64(hRingTail), entries: make([]uint32, m.ringSize)}
 }
 
 func (r *ring) cell(position uint64) *atomic.Uint64 {
@@ -27,30 +30,68 @@ func (r *ring) cell(position uint64) *atomic.Uint64 {
 func (r *ring) push(slot uint32, state *atomic.Uint64) (uint32, bool) {
 	r.submit.Lock()
 	defer r.submit.Unlock()
-	position := r.tail.Load()
-	if position-r.head.Load() > r.mask {
+	position := r.next
+	if position-r.readHead() > r.mask {
 		r.skipDead()
-		if position-r.head.Load() > r.mask {
+		if position-r.readHead() > r.mask {
 			return 0, false
 		}
 	}
 	state.Store(stateWord(uint32(position), -1, stateQueued))
+	r.entries[position&r.mask] = slot
 	r.cell(position).Store(ringEntry(position, slot))
-	r.tail.Store(position + 1)
+	r.next = position + 1
+	r.tail.Store(r.next)
 	return uint32(position), true
+}
+
+// readHead gives the head if it makes sense. It never goes back and never passes the tail; one that does was
+// overwritten, and is set back to the last that was right: lanes skip cells whose slots do not wait.
+func (r *ring) readHead() uint64 {
+	head := r.head.Load()
+	if head-r.believed > r.next-r.believed {
+		r.head.CompareAndSwap(head, r.believed)
+		return r.believed
+	}
+	r.believed = head
+	return head
+}
+
+// mend compares what lanes read with what it must be, and writes that where a process has written over it: no lane would
+// find the slots that wait, or any end of the search for them. It tells whether there was anything to mend.
+func (r *ring) mend() (found bool) {
+	r.submit.Lock()
+	defer r.submit.Unlock()
+	found = r.head.Load()-r.believed > r.next-r.believed
+	if r.tail.Load() != r.next {
+		found = true
+		r.tail.Store(r.next)
+	}
+	for position := r.readHead(); position != r.next; position++ {
+		if entry := ringEntry(position, r.entries[position&r.mask]); r.cell(position).Load() != entry {
+			found = true
+			r.cell(position).Store(entry)
+		}
+	}
+	return found
 }
 
 // skipDead advances the head over cells whose slots were claimed or cancelled.
 func (r *ring) skipDead() {
-	for head := r.head.Load(); head != r.tail.Load(); head = r.head.Load() {
-		slot := uint32(r.cell(head).Load())
-		if int(slot) < r.mem.slots {
-			state := r.mem.u64(r.mem.offSlots + int(slot)*slotSize + sState).Load()
-			if state == stateWord(uint32(head), -1, stateQueued) {
-				return
-			}
+	for head := r.readHead(); head != r.next; head = r.readHead() {
+		slot := r.entries[head&r.mask]
+		state := r.mem.u64(r.mem.offSlots + int(slot)*slotSize + sState).Load()
+		if state == stateWord(uint32(head), -1, stateQueued) {
+			return
 		}
 		r.head.CompareAndSwap(head, head+1)
+	}
+}
+
+// wakeAll wakes every lane, whatever it announced.
+func (r *ring) wakeAll() {
+	for lane := range r.mem.workers * r.mem.threads {
+		r.wakeLane(lane)
 	}
 }
 

@@ -68,15 +68,23 @@ func (q *Queue) scanOnce(now time.Time) {
 	if q.events.any() {
 		q.events.kick() // a worker that was stopped before it wrote the eventfd must not hold the others up
 	}
+	if q.ring.mend() {
+		q.opts.Log.Error("a worker has written over the queue's ring; it was mended")
+	}
+	unnoticed := false
 	for i := range q.slots {
 		s := &q.slots[i]
 		s.mu.Lock()
 		d, f := s.check(now)
 		s.mu.Unlock()
 		d.run()
+		unnoticed = unnoticed || f.unnoticed
 		if f.tell != nil {
 			f.tell(f.worker, f.record)
 		}
+	}
+	if unnoticed {
+		q.ring.wakeAll() // the word by which lanes announce that they sleep may have been overwritten
 	}
 }
 
@@ -85,11 +93,17 @@ type finding struct {
 	tell   func(worker int, o Overdue)
 	worker int
 	record Overdue
+	// unnoticed: the request has waited so long that lanes may sleep although there is work.
+	unnoticed bool
 }
+
+// unnoticedAfter is when lanes are woken once for a request that waits. It is long for a lane that only has to wake, and
+// short for whoever waits.
+const unnoticedAfter = time.Second
 
 // check looks at one slot's age.
 func (s *slot) check(now time.Time) (delivery, finding) {
-	if s.step == stepIdle || s.workerDone {
+	if s.step == stepIdle || s.workerDone || s.suspects != nil {
 		return delivery{}, finding{}
 	}
 	_, lane, state := splitState(s.state.Load())
@@ -98,10 +112,16 @@ func (s *slot) check(now time.Time) (delivery, finding) {
 	}
 	age := now.Sub(s.watch.since)
 	o := &s.q.opts
+	if state != stateQueued && state != stateClaimed {
+		return s.advance(), finding{} // it is done and its event was lost, or it was overwritten
+	}
 	claimed := state == stateClaimed && lane >= 0 && lane < s.q.mem.workers*s.q.mem.threads
 	switch {
 	case state == stateQueued && o.QueueTimeout > 0 && age >= o.QueueTimeout:
 		return s.cancel(gateway.Errorf(gateway.KindQueueTimeout, "no worker was free within %s (workers.queue_timeout)", o.QueueTimeout)), finding{}
+	case state == stateQueued && age >= unnoticedAfter && !s.watch.nudged:
+		s.watch.nudged = true
+		return delivery{}, finding{unnoticed: true}
 	case claimed && o.RequestTimeout > 0 && age >= o.RequestTimeout && !s.watch.overdue:
 		s.watch.overdue, s.watch.slow = true, true
 		err := gateway.Errorf(gateway.KindRequestTimeout, "the application took longer than %s (workers.request_timeout)", o.RequestTimeout)

@@ -79,7 +79,8 @@ type slot struct {
 	refilling bool
 
 	workerDone, frontDone bool
-	suspect               int // worker index + 1 that damaged the slot's words
+	suspect               int          // worker index + 1 that damaged the slot's words
+	suspects              map[int]bool // who may have damaged them and still lives; nil when the slot is not damaged by somebody unknown
 
 	alone bool // no other request was in flight lately
 	large bool // since the last trim it carried much; guarded by being in use, or in the free stack by its lock
@@ -96,6 +97,7 @@ type watch struct {
 	produced uint64
 	slow     bool // said once
 	overdue  bool
+	nudged   bool // lanes were woken for it
 }
 
 const (
@@ -128,7 +130,7 @@ func (s *slot) load(req *gateway.Request, spool Spool) error {
 
 	s.later, s.trace, s.spool, s.err, s.file = req.Later, &req.Trace, spool, nil, nil
 	s.submitted = s.q.clock.now()
-	s.workerDone, s.frontDone, s.refilling, s.suspect = false, false, false, 0
+	s.workerDone, s.frontDone, s.refilling, s.suspect, s.suspects = false, false, false, 0, nil
 	s.id = req.ID
 	s.method = append(s.method[:0], req.Method[:min(len(req.Method), maxTargetCopy)]...)
 	s.target = append(s.target[:0], req.Target[:min(len(req.Target), maxTargetCopy)]...)
