@@ -79,7 +79,7 @@ var framingRows = []row{
 
 	// Both framings, and what smugglers try to hide one of them (section 11.2).
 	{"9112 6.3 both, length of zero (1)", post + "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400", false},
-	{"9112 6.3 both, the coding in odd case", post + "Content-Length: 6\r\ntRANSFER-eNCODING: CHUNKED\r\n\r\n0\r\n\r\nG", "400", false},
+	{"9112 6.3 both, the coding in odd case (30)", post + "Content-Length: 6\r\ntRANSFER-eNCODING: CHUNKED\r\n\r\n0\r\n\r\nG", "400", false},
 	{"9112 6.3 both, the length empty", post + "Content-Length:\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400", false},
 	{"9112 6.3 both, the coding unknown", post + "Content-Length: 3\r\nTransfer-Encoding: x\r\n\r\nabc", "400", false},
 	{"9112 6.3 both, the coding empty", post + "Content-Length: 3\r\nTransfer-Encoding:\r\n\r\nabc", "400", false},

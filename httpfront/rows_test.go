@@ -150,7 +150,7 @@ var basicRows = []row{
 	{"9112 7.1", get + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA\r\n0123456789\r\n000\r\n\r\n", "200", true},
 	{"9112 7.1.1 extensions", get + "Transfer-Encoding: chunked\r\n\r\n1;a;b=c ; d = \"e\\\"f\"\r\nx\r\n0;z\r\n\r\n", "200", true},
 	{"9112 7.1.2 trailer", get + "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Sum: 1\r\nY: 2\r\n\r\n", "200", true},
-	{"9112 7.1 blank after the size", get + "Transfer-Encoding: chunked\r\n\r\n1 \r\nx\r\n0\r\n\r\n", "400", false},
+	{"9112 7.1 blank after the size (18)", get + "Transfer-Encoding: chunked\r\n\r\n1 \r\nx\r\n0\r\n\r\n", "400", false},
 	{"9112 7.1 blank before the size", get + "Transfer-Encoding: chunked\r\n\r\n 1\r\nx\r\n0\r\n\r\n", "400", false},
 	{"9112 7.1 sign", get + "Transfer-Encoding: chunked\r\n\r\n+1\r\nx\r\n0\r\n\r\n", "400", false},
 	{"9112 7.1 prefix", get + "Transfer-Encoding: chunked\r\n\r\n0x1\r\nx\r\n0\r\n\r\n", "400", false},
