@@ -59,7 +59,7 @@ func (c *conn) answerErrorWaiting(err error) {
 
 // settlePage ends the request after an error page; err is why there was one, writeErr whether it went out.
 func (c *conn) settlePage(err, writeErr error) {
-	if writeErr == nil && !c.body.complete() {
+	if writeErr == nil && c.hasUnread() {
 		c.report(err)
 		c.linger()
 		c.finish()
@@ -158,7 +158,7 @@ func (c *conn) settle(resp *gateway.Response, err error) {
 	endless := resp.Length < 0
 	resp.Body.CloseWithError(err)
 	switch {
-	case err == nil && !c.body.complete():
+	case err == nil && c.hasUnread():
 		c.report(nil)
 		c.linger()
 		c.finish()

@@ -15,6 +15,20 @@ const (
 	drainSilence = time.Second     // without a byte
 )
 
+// hasUnread tells whether the peer sends more than was read: the rest of the body, or bytes behind it that are there
+// already.
+func (c *conn) hasUnread() bool {
+	if !c.body.complete() {
+		return true
+	}
+	if !c.filled {
+		return false
+	}
+	var one [1]byte
+	n, _, err := unix.Recvfrom(c.fd, one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	return err == nil && n > 0
+}
+
 // linger ends our direction, so that the peer knows the answer is complete, and reads until the peer ends its own or
 // one of the bounds is reached.
 func (c *conn) linger() {

@@ -163,11 +163,8 @@ func TestOddBlocksThatAreRight(t *testing.T) {
 			f := start(t, networks(t)["unix"], limits, inMode(modeLater, func(r *gateway.Request) (*gateway.Response, error) {
 				return whole(200, "", fmt.Sprintf("%s %d %t", r.Method, r.ContentLength, string(r.Vars) == vars)), nil
 			}))
-			send := frame(0, vars)
-			if len(send) < 1000 {
-				send += "garbage behind"
-			}
-			if _, content := f.dial(t).send(send).answer("GET"); content != "GET 0 true" {
+			// What follows the body is nobody's, and must not eat the answer by a reset.
+			if _, content := f.dial(t).send(frame(0, vars) + strings.Repeat("garbage", 100)).answer("GET"); content != "GET 0 true" {
 				t.Errorf("%q", content)
 			}
 		})

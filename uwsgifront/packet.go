@@ -25,7 +25,7 @@ func (c *conn) tryServe() bool {
 		c.finish()
 		return true
 	}
-	c.have = n
+	c.have, c.filled = n, n == len(c.buf)
 	size, ordinary := c.wholePacket()
 	if !ordinary {
 		c.goOn(c.serve)
@@ -35,7 +35,7 @@ func (c *conn) tryServe() bool {
 		c.goOn(func() { c.refuse(r) })
 		return true
 	}
-	if !c.body.complete() {
+	if !c.body.complete() || c.filled {
 		c.goOn(c.exchange)
 		return true
 	}
@@ -148,6 +148,7 @@ func (c *conn) readUpTo(size int) error {
 			return err
 		}
 	}
+	c.filled = c.have == len(c.buf)
 	return nil
 }
 
