@@ -204,6 +204,35 @@ func TestRowsInPieces(t *testing.T) {
 	}
 }
 
+// TestRowsUnread: an application that does not read the body is not told what is wrong with it, but what follows is as
+// little a request as when it does.
+func TestRowsUnread(t *testing.T) {
+	log := &calls{}
+	s := newRowServer(t, gateway.HandlerFunc(func(req *gateway.Request) (*gateway.Response, error) {
+		log.mu.Lock()
+		defer log.mu.Unlock()
+		log.seen = append(log.seen, string(req.Target))
+		return whole(200, "", ""), nil
+	}))
+	reached := 0
+	for _, r := range rows {
+		wire := r.wire + canary
+		for _, pieces := range [][][]byte{cut(wire, whatever), cut(wire, func(int) bool { return true })} {
+			got := deliver(t, s, log, pieces)
+			followed := strings.Contains(got, "/canary")
+			if followed && !r.keeps || strings.Contains(got, "/smuggled") {
+				t.Errorf("%s: %s", r.rule, got)
+			}
+			if followed {
+				reached++
+			}
+		}
+	}
+	if reached == 0 {
+		t.Error("no canary was served at all")
+	}
+}
+
 func newRowServer(t testing.TB, handler gateway.Handler) *Server {
 	t.Helper()
 	s, err := New(configs.HTTP{}, rowLimits, Deps{Handler: handler, NextID: func() uint64 { return 1 }})
