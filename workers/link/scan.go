@@ -101,9 +101,12 @@ type finding struct {
 // short for whoever waits.
 const unnoticedAfter = time.Second
 
+// announcedFile is how long after the end of an answer its file may come: it was sent before, by another way.
+const announcedFile = 3 * time.Second
+
 // check looks at one slot's age.
 func (s *slot) check(now time.Time) (delivery, finding) {
-	if s.step == stepIdle || s.workerDone || s.suspects != nil {
+	if s.step == stepIdle || s.workerDone && s.step != stepWaiting || s.suspects != nil {
 		return delivery{}, finding{}
 	}
 	_, lane, state := splitState(s.state.Load())
@@ -111,6 +114,12 @@ func (s *slot) check(now time.Time) (delivery, finding) {
 		return delivery{}, finding{}
 	}
 	age := now.Sub(s.watch.since)
+	if s.workerDone {
+		if age < announcedFile {
+			return delivery{}, finding{}
+		}
+		return s.damaged(lane, "a file was announced that never came"), finding{}
+	}
 	o := &s.q.opts
 	if state != stateQueued && state != stateClaimed {
 		return s.advance(), finding{} // it is done and its event was lost, or it was overwritten
