@@ -413,36 +413,3 @@ func TestUpgradeKeepsTheNumberOfWorkers(t *testing.T) {
 		t.Errorf("%+v", current.Scaling)
 	}
 }
-
-// TestAllAtOnce is what an operator does in a month, in seconds: reloads, upgrades and recycling of workers while clients
-// ask over every way in, and not one request is lost.
-func TestAllAtOnce(t *testing.T) {
-	v := serveUpgradable(t, testkit.Options{Processes: 2, Threads: 4, Config: "workers: {grace_period: 10s, max_requests: 100}\n"})
-	nginx := testkit.NginxPass(t, v.Uwsgi, "")
-	l := startLoad(t, v, nginx)
-	for n := 2; n <= 7; n++ {
-		v.write(t, strconv.Itoa(n))
-		if n%3 == 0 {
-			v.upgrade(t)
-		} else {
-			v.reload(t)
-		}
-		for _, c := range v.Fronts() {
-			expectBody(t, c.Do(t, testkit.Call{}), strconv.Itoa(n))
-		}
-		asked := l.asked.Load()
-		testkit.Eventually(t, callTimeout, func() error {
-			if l.asked.Load() < asked+1000 {
-				return errNotYet
-			}
-			return nil
-		})
-	}
-	retired := v.status(t).Current.Retired
-	close(l.stop)
-	l.clients.Wait()
-	if retired["max_requests"] == 0 {
-		t.Errorf("nothing was recycled: %v", retired)
-	}
-	t.Logf("%d requests, %d of them streams", l.asked.Load(), l.streams.Load())
-}
