@@ -42,6 +42,11 @@ func newHandler() fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		ctx.SetContentType("text/plain")
 		switch path := string(ctx.Path()); path {
+		case "/1k": // with the fields of a cached answer: the same bytes
+			ctx.Response.Header.Set("Cache-Control", "max-age=3600")
+			ctx.Response.Header.Set("Age", "7")
+			ctx.Response.Header.Set("Cache-Status", "penknife; hit; ttl=3593")
+			ctx.SetBody(bodies[path])
 		case "/upload":
 			ctx.SetBodyString(strconv.Itoa(len(ctx.PostBody())) + "\n")
 		case "/digest":
