@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"penknife/configs"
 	"penknife/gateway"
 )
 
@@ -62,5 +63,23 @@ func benchmark(b *testing.B, bench *bench, r *gateway.Request) {
 			b.Fatal(err)
 		}
 		resp.Body.CloseWithError(nil)
+	}
+}
+
+func TestQuery_NoAllocation(t *testing.T) {
+	b := newBench(t, withTTL(func(r *configs.CacheRule) {
+		r.KeyQuery, r.IgnoreQuery, r.BypassQuery = []string{"q"}, []string{"utm_*"}, []string{"preview"}
+	}), always("", "x"))
+	r := b.request("GET /?%71=1&utm%5fsource=a&z+z=2")
+	hit := func() {
+		resp, err := b.Serve(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.CloseWithError(nil)
+	}
+	hit()
+	if n := testing.AllocsPerRun(200, hit); n >= 1 {
+		t.Errorf("%v allocations", n)
 	}
 }
