@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"penknife/configs"
@@ -40,7 +39,7 @@ func (s *Server) applySidecars(loaded *configs.Loaded) error {
 // reloadSidecars follows a reload of the application, which has succeeded whatever becomes of this.
 func (s *Server) reloadSidecars(loaded *configs.Loaded) {
 	if err := s.applySidecars(loaded); err != nil {
-		s.log.Error("daemons and jobs stay as they were", "error", errors.Unwrap(err))
+		s.log.Error("daemons and jobs stay as they were", "error", err)
 	}
 }
 
