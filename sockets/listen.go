@@ -43,14 +43,19 @@ type Listener struct {
 }
 
 // Listen makes the socket, with the longest backlog that the kernel permits. For a unix socket, a file that is there
-// already is replaced if it is a socket on which nobody answers, and is an error otherwise; nobody but its
-// owner-to-be can connect before mode, owner and group are set. The caller closes the Listener.
+// already is replaced if it is a socket on which nobody answers, and is an error otherwise, also when several start at
+// once; nobody but its owner-to-be can connect before mode, owner and group are set. The caller closes the Listener.
 func Listen(ctx context.Context, addr Addr, permissions Permissions) (*Listener, error) {
 	if addr.IsPassed() {
 		return nil, fmt.Errorf("listen on %s: %w", addr, ErrNotPassed)
 	}
 	if addr.hasFile() {
-		if err := removeStale(ctx, addr.Address); err != nil {
+		release, err := takeTurn(ctx, addr.Address)
+		if err == nil {
+			defer release()
+			err = removeStale(ctx, addr.Address)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("listen on %s: %w", addr, err)
 		}
 	}
