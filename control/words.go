@@ -13,6 +13,7 @@ type Status struct {
 	Application string       `json:"application"`
 	Listeners   []Listener   `json:"listeners"`
 	Connections int64        `json:"connections"` // of clients, open
+	Goroutines  int          `json:"goroutines"`  // of penknife's own process
 	Current     Generation   `json:"current"`
 	Joining     *Generation  `json:"joining,omitempty"`  // in a rolling reload, the one that takes over
 	Draining    []Generation `json:"draining,omitempty"` // replaced ones that finish what they hold, oldest first

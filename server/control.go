@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"syscall"
 	"time"
@@ -146,7 +147,7 @@ func (s *Server) statusOf(snapshot workers.Snapshot, now time.Time) control.Stat
 	status := control.Status{
 		Version: s.version, PID: os.Getpid(), State: s.state(), Started: s.began, Uptime: now.Sub(s.began).Seconds(),
 		Config: s.loaded.File, Application: s.inForce.Load().Config.App.WSGI, Listeners: s.open.list(),
-		Connections: s.connections.Load(), Current: seen.generation(snapshot), Reloads: s.reloads.past(),
+		Connections: s.connections.Load(), Goroutines: runtime.NumGoroutine(), Current: seen.generation(snapshot), Reloads: s.reloads.past(),
 	}
 	status.Daemons, status.Jobs = sidecarStatus(s.sidecars, now)
 	if snapshot.Joining != nil {

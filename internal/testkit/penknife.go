@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -16,7 +15,8 @@ import (
 const Grace = 10 * time.Second
 
 // alarms are what no log of a healthy server has.
-var alarms = []string{"panic:", "fatal error:", "DATA RACE", "SIGSEGV: segmentation violation"}
+var alarms = []string{"panic:", "panic in a ", "panic on a ", "panic while ", "fatal error:", "DATA RACE", "SIGSEGV: segmentation violation", "AddressSanitizer",
+	"runtime error:", "ThreadSanitizer"}
 
 // Options say how to start penknife.
 type Options struct {
@@ -85,6 +85,15 @@ func Penknife(t testing.TB, options Options) *Server {
 
 func prepare(t testing.TB, options Options) *Server {
 	dir := Dir(t)
+	temporary := filepath.Join(dir, "tmp")
+	err := os.Mkdir(temporary, 0o777)
+	if err == nil {
+		err = os.Chmod(temporary, 0o777) // whoever the server becomes may write there
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.Env = append([]string{"TMPDIR=" + temporary}, options.Env...)
 	return &Server{
 		Dir: dir, HTTP: FreeAddress(t), HTTPUnix: filepath.Join(dir, "http.sock"),
 		Uwsgi: filepath.Join(dir, "uwsgi.sock"), UwsgiTCP: FreeAddress(t), options: options,
@@ -138,6 +147,9 @@ func (s *Server) AwaitReady(t testing.TB, timeout time.Duration) {
 	}
 }
 
+// TempDir is $TMPDIR of the server and its application, a directory of its own.
+func (s *Server) TempDir() string { return filepath.Join(s.Dir, "tmp") }
+
 // Options gives what it was started with.
 func (s *Server) Options() Options { return s.options }
 
@@ -173,10 +185,8 @@ func (s *Server) leave(t testing.TB) {
 	}
 	s.CheckNobodyLeft(t, below)
 	if !s.options.Alarms {
-		for _, alarm := range alarms {
-			if strings.Contains(s.Output(), alarm) {
-				t.Errorf("the log has %q", alarm)
-			}
+		for _, line := range AlarmsIn(s.Output()) {
+			t.Errorf("the log has an alarm: %s", line)
 		}
 	}
 	if t.Failed() {

@@ -123,3 +123,49 @@ func TestInterpreters(t *testing.T) {
 		}
 	}
 }
+
+// TestAftermathSeesWhatIsLeft: a footprint must show each thing that can be left behind, or nobody would miss it.
+func TestAftermathSeesWhatIsLeft(t *testing.T) {
+	var before Footprint
+	for _, more := range []Footprint{
+		{Descriptors: 3}, {Python: 3}, {Processes: 1}, {Zombies: 1}, {Unlinked: 1}, {Files: 1}, {Goroutines: 7},
+		{Connections: 1}, {InFlight: 1}, {Generations: 1},
+	} {
+		if more.Exceeds(before, Footprint{}) == nil {
+			t.Errorf("%+v is not seen", more)
+		}
+		if err := more.Exceeds(before, more); err != nil {
+			t.Errorf("it was allowed: %v", err)
+		}
+	}
+	log := "one\npanic: two\nthree\nWARNING: DATA RACE\n"
+	if found := AlarmsIn(log); len(found) != 2 || found[0] != "panic: two" {
+		t.Errorf("alarms: %q", found)
+	}
+}
+
+// TestFootprint takes that of a real server, and of one that holds a request.
+func TestFootprint(t *testing.T) {
+	s := Penknife(t, Options{App: "streams:application", Chdir: Root(t) + "/internal/e2e/apps", Processes: 2})
+	before := s.Footprint(t)
+	if before.Processes != 3 || before.Generations != 1 || before.Goroutines < 5 || before.Descriptors < 10 || before.Python < 5 {
+		t.Errorf("at rest: %+v", before)
+	}
+	gate := NewGate(t)
+	exchange, err := HTTPClient(s.HTTP).Send(Call{Target: "/wait?gate=" + gate.Path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	Eventually(t, 5*time.Second, func() error {
+		if now := s.Footprint(t); now.InFlight != 1 || now.Connections != 1 || now.Exceeds(before, Footprint{}) == nil {
+			return errors.New("the request is not seen")
+		}
+		return nil
+	})
+	gate.Pass(t, 1)
+	if _, err := exchange.Receive(); err != nil {
+		t.Error(err)
+	}
+	_ = exchange.Close()
+	s.Aftermath(t, before, Footprint{})
+}
