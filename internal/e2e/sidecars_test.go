@@ -71,3 +71,34 @@ cron:
 		}
 	}
 }
+
+// TestKilledServerLeavesNoSidecar: SIGKILL of penknife ends daemons and jobs with all that they have started, the shell's
+// children and theirs.
+func TestKilledServerLeavesNoSidecar(t *testing.T) {
+	dir := testkit.Dir(t)
+	s := serve(t, "hello:application", testkit.Options{Config: fmt.Sprintf(`
+daemons:
+  - {name: plain, command: "sleep 1000"}
+  - {name: nested, command: "sh -c 'sleep 1000 & sleep 1000' & sleep 1000"}
+  - {name: script, command: "exec 3> %s/out; (sleep 1000 >&3) & wait"}
+cron:
+  - {name: job, schedule: "@every 1s", command: "sleep 1000 & sleep 1000"}
+`, dir)})
+	var below []int
+	testkit.Eventually(t, 20*time.Second, func() error {
+		sleeping := 0
+		below = s.Pythons()
+		for _, pid := range below {
+			if name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); err == nil && string(name) == "sleep\n" {
+				sleeping++
+			}
+		}
+		if sleeping != 7 {
+			return fmt.Errorf("%d processes sleep", sleeping)
+		}
+		return nil
+	})
+	s.Signal(t, syscall.SIGKILL)
+	s.Wait(t, 5*time.Second)
+	s.CheckNobodyLeft(t, below)
+}
