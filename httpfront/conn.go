@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"penknife/gateway"
 )
 
@@ -23,6 +21,9 @@ const (
 // errDisagree is what fasthttp gets when it wants bytes beyond a head that is complete.
 var errDisagree = errors.New("httpfront: the head is complete")
 
+// engineHead is what fasthttp reads for each request that we took. No byte of a client reaches its parser.
+const engineHead = "GET / HTTP/1.1\r\nHost: -\r\n\r\n"
+
 // scratch is the memory of a request. A connection has one from the first byte of a request to the next idle wait.
 type scratch struct {
 	in   []byte // what was read from the socket; conn.taken tells how much of it is used up
@@ -31,8 +32,8 @@ type scratch struct {
 	head head
 }
 
-// conn is a connection as fasthttp sees it. Read gives one checked head per call and nothing else; Write drops what it
-// is given, since answers are written by respond.go. Only the connection's goroutine uses it, except for idle and the
+// conn is a connection as fasthttp sees it. Read gives one engineHead for each request and nothing else; Write drops what
+// it is given, since answers are written by respond.go. Only the connection's goroutine uses it, except for idle and the
 // socket's own Close and SetReadDeadline, which Shutdown calls.
 type conn struct {
 	net.Conn
@@ -64,51 +65,34 @@ func newConn(s *Server, nc net.Conn) *conn {
 	return c
 }
 
-// hideBody keeps fasthttp from reading a body or answering an expectation: both are ours. The head was checked.
-func hideBody(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-	if h.ContentLength() != -2 { // -2: fasthttp saw neither Content-Length nor Transfer-Encoding
-		h.SetContentLength(0)
-	}
-	if len(h.Peek("Expect")) > 0 {
-		h.Del("Expect")
-	}
-	return fasthttp.RequestConfig{}
-}
-
-// Read waits for a request and puts its head into p. A request that is refused is answered here; then, as at the end
-// of the connection, Read gives io.EOF, on which fasthttp closes without a word.
+// Read waits for a request, judges its head, and gives fasthttp an engineHead for it. p is the room for what comes from
+// the socket meanwhile. A request that is refused is answered here; then, as at the end of the connection, Read gives
+// io.EOF, on which fasthttp closes without a word.
 func (c *conn) Read(p []byte) (int, error) {
 	if c.handed {
 		return 0, errDisagree
 	}
 	c.release()
-	n, err := c.receive(p)
-	if err != nil {
+	if c.receive(p) != nil {
 		return 0, io.EOF
 	}
 	c.handed = true
-	return n, nil
+	return copy(p, engineHead), nil
 }
 
 // Write drops fasthttp's empty answer.
 func (c *conn) Write(p []byte) (int, error) { return len(p), nil }
 
-// receive gets the next head, judges it, and copies to p what fasthttp is to see of it. An error means that there is
-// no further request.
-func (c *conn) receive(p []byte) (int, error) {
+// receive gets the next head and judges it; p is memory that it may use. An error means that there is no further request.
+func (c *conn) receive(p []byte) error {
 	if len(c.pending()) == 0 {
 		n, err := c.awaitRequest(p)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		if end := findHeadEnd(p[:n]); end > 0 && p[0] != '\r' {
-			c.in = append(c.in[:0], p[end:n]...)
-			c.taken = 0
-			err := c.judge(p[:end])
-			if c.head.newer && err == nil {
-				end = copy(p, c.head.appendShort(nil))
-			}
-			return end, err
+		if end := findHeadEnd(p[:n]); end > 0 && p[0] != '\r' { // the usual case: it is judged where it lies
+			c.in, c.taken = append(c.in[:0], p[end:n]...), 0
+			return c.judge(p[:end])
 		}
 		c.in, c.taken = append(c.in[:0], p[:n]...), 0
 	} else {
@@ -116,17 +100,11 @@ func (c *conn) receive(p []byte) (int, error) {
 	}
 	end, err := c.completeHead()
 	if err != nil {
-		return 0, err
+		return err
 	}
-	buf := c.pending()[:end]
-	if err := c.judge(buf); err != nil {
-		return 0, err
-	}
+	head := c.pending()[:end]
 	c.taken += end
-	if end <= len(p) && !c.head.newer {
-		return copy(p, buf), nil
-	}
-	return copy(p, c.head.appendShort(nil)), nil
+	return c.judge(head)
 }
 
 // awaitRequest waits for the first bytes of a request.
@@ -197,16 +175,6 @@ func (c *conn) refusePartial(bad *refusal) error {
 	c.head.nameLine(c.pending(), int(c.srv.limits.RequestLine))
 	c.begin()
 	return c.refuse(bad)
-}
-
-// appendShort gives the head as far as fasthttp needs it: method, version, and whether the connection persists.
-func (h *head) appendShort(dst []byte) []byte {
-	dst = append(append(dst, h.method...), " / "...)
-	dst = append(append(dst, protocols[h.minor]...), "\r\nHost: -\r\n"...)
-	if h.persists() {
-		return append(dst, "Connection: keep-alive\r\n\r\n"...)
-	}
-	return append(dst, "Connection: close\r\n\r\n"...)
 }
 
 // pending is what was read from the socket and not used yet.

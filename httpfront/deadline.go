@@ -139,21 +139,26 @@ func hasInput(nc net.Conn) (has bool) {
 // answer is not lost: the kernel resets a connection that is closed with unread input, and a reset discards what the
 // client has not read yet (RFC 9112 section 9.6).
 func lingerOn(nc net.Conn, d time.Duration) {
-	half, ok := nc.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil || nc.SetReadDeadline(time.Now().Add(d)) != nil {
-		return
+	if beginLinger(nc, d) {
+		io.CopyN(io.Discard, nc, lingerBytes)
 	}
-	io.CopyN(io.Discard, nc, lingerBytes)
+}
+
+func beginLinger(nc net.Conn, d time.Duration) bool {
+	half, ok := nc.(interface{ CloseWrite() error })
+	return ok && half.CloseWrite() == nil && nc.SetReadDeadline(time.Now().Add(d)) == nil
 }
 
 // lingerOn is lingerOn for this connection; a server that stops does not wait as long.
 func (c *conn) lingerOn() {
 	c.lingers.Store(true)
-	d := lingerTime
-	if c.srv.reached(phaseStopping) {
-		d = lingerStop
+	if !beginLinger(c.Conn, lingerTime) {
+		return
 	}
-	lingerOn(c.Conn, d)
+	if c.srv.reached(phaseStopping) { // asked when the deadline is set: a stop that comes later shortens it itself
+		c.Conn.SetReadDeadline(time.Now().Add(lingerStop))
+	}
+	io.CopyN(io.Discard, c.Conn, lingerBytes)
 }
 
 // reset makes Close send a TCP reset: the only way to tell a client that a body which ends with the connection is cut.

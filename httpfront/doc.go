@@ -2,9 +2,9 @@
 // the answers back into bytes. It owns its connections from accept to close; it never knows which engine answered,
 // never parses a body's content and never opens a listener.
 //
-// fasthttp serves each connection: its loop reads a head, calls our handler and decides about persistence. It is
-// lenient in places where RFC 9112 is not, so nothing reaches it unchecked: conn.Read hands it exactly one complete
-// head per call, and only after parseHead accepted it. Request bodies never pass through it (body.go reads them from
+// fasthttp serves each connection: its loop asks conn.Read for a head, calls our handler and comes back until the
+// connection ends. It is lenient in places where RFC 9112 is not, so no byte of a client reaches its parser: conn.Read
+// judges the head (parseHead) and gives it a constant one. Request bodies never pass through it (body.go reads them from
 // the connection), and neither do answers (respond.go writes them): fasthttp's header map cannot keep the
 // application's field order and Date, nor delimit a body by closing, and its body streams do not tell a truncated
 // chunked body from a complete one. docs/decisions/0002-fasthttp-version.md has the reasons.

@@ -43,11 +43,10 @@ func (c *conn) begin() {
 	}
 }
 
-// handle is called by fasthttp for each head that conn.Read gave it.
+// handle is called by fasthttp for each head that conn.Read gave it. What the request is, c knows.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	c := ctx.Conn().(*conn)
 	c.handed = false
-	c.closes = c.closes || ctx.Request.Header.ConnectionClose()
 	err := c.serve()
 	c.settle()
 	c.observe(err)
@@ -56,15 +55,17 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// handleEngineError is called when fasthttp cannot make sense of a head that we took for good.
+// handleEngineError is called at the end of a connection that fasthttp does not call an end: nobody waits for an answer,
+// unless it could not make sense of engineHead.
 func (s *Server) handleEngineError(ctx *fasthttp.RequestCtx, err error) {
 	c := ctx.Conn().(*conn)
 	if !c.handed {
 		return
 	}
-	c.handed = false
-	s.log.Debug("fasthttp refuses a head", "request", c.req.ID, "error", err)
-	c.refuse(refuseEngine)
+	c.handed, c.closes = false, true
+	failure := &gateway.Error{Kind: gateway.KindInternal, Reason: "fasthttp does not read its head", Err: err}
+	c.answerError(failure)
+	c.observe(failure)
 }
 
 // serve gets the answer and sends it. It returns why the client got an error page, or not the whole answer.

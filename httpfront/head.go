@@ -28,7 +28,6 @@ type head struct {
 	contentType    []byte
 	length         int64 // Content-Length, -1 without one
 	minor          byte  // the version is HTTP/1.minor: 0 or 1
-	newer          bool  // it was a later HTTP/1 than 1.1, which is read as 1.1
 	chunked        bool
 	expects        bool // 100-continue
 	hasType        bool
@@ -156,7 +155,6 @@ func (h *head) parseRequestLine(line []byte) *refusal {
 	}
 	// RFC 9110 section 2.5: a higher minor version is processed as the highest one that we know.
 	h.minor = min(version[7]-'0', 1)
-	h.newer = version[7] > '1'
 	if len(h.method) > maxMethod || string(h.method) == "CONNECT" {
 		return refuseMethod
 	}

@@ -38,7 +38,6 @@ var (
 	refuseManyFields    = newRefusal("many_fields", gateway.KindHeadTooLarge, "too many header fields (limits.header_count)")
 	refuseSlowHead      = newRefusal("slow_head", gateway.KindBodyTimeout, "the request took too long to arrive (limits.header_timeout)")
 	refuseCutHead       = newRefusal("cut_head", gateway.KindBadRequest, "the request ends before its head does")
-	refuseEngine        = newRefusal("engine", gateway.KindBadRequest, "malformed request")
 	refuseLargeBody     = newRefusal("large_body", gateway.KindBodyTooLarge, "the request body is too large (limits.body)")
 	refuseSlowBody      = newRefusal("slow_body", gateway.KindBodyTimeout, "the request body took too long to arrive (limits.body_timeout, limits.body_min_rate)")
 	refuseCutBody       = newRefusal("cut_body", gateway.KindBadRequest, "the request body ends too early")

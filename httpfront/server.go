@@ -130,7 +130,6 @@ func New(cfg configs.HTTP, limits configs.Limits, deps Deps) (*Server, error) {
 	s.engine = &fasthttp.Server{
 		Handler:                      s.handle,
 		ErrorHandler:                 s.handleEngineError,
-		HeaderReceived:               hideBody,
 		ReadBufferSize:               engineReadBuffer,
 		WriteBufferSize:              engineWriteBuffer,
 		Concurrency:                  math.MaxInt32,
