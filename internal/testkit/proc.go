@@ -76,6 +76,21 @@ func RSS(t testing.TB, pid int) int64 {
 	return rollup(t, pid, "Rss:")
 }
 
+// Anonymous is the resident memory of a process in bytes without what files back and without shared mappings: what it has
+// taken for itself, and after a fork what it still shares with its parent.
+func Anonymous(t testing.TB, pid int) int64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, ok := statusField(string(text), "RssAnon:")
+	if !ok {
+		t.Fatalf("no RssAnon of process %d", pid)
+	}
+	return value * 1024
+}
+
 func rollup(t testing.TB, pid int, field string) int64 {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
