@@ -75,6 +75,11 @@ func (l *Loaded) explainKey(b *strings.Builder, key Key) {
 	if key.Flag != "" {
 		row("flag", "--"+key.Flag)
 	}
+	if limit, there := limitOf(key.Path); there {
+		row("client", plain(limit.client))
+		row("log", plain(limit.log))
+		row("counter", plain(limit.counter))
+	}
 	if !isEntryKey(key) {
 		row("now", orDash(l.valueAt(key.Path))+"  ("+l.Sources.Of(key.Path).String()+")")
 		return
@@ -103,6 +108,9 @@ func orDash(text string) string {
 	}
 	return text
 }
+
+// plain takes the marks of Markdown away.
+func plain(text string) string { return strings.ReplaceAll(text, "`", "") }
 
 // wrap breaks a text into lines of at most width bytes, at spaces.
 func wrap(text string, width int) []string {

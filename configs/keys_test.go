@@ -11,21 +11,6 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing")
 
-// TestLimitsPageHasEveryLimit: what can refuse or end a request is on the page that says what the client gets.
-func TestLimitsPageHasEveryLimit(t *testing.T) {
-	page, err := os.ReadFile("../docs/limits.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, key := range Keys() {
-		limit := key.Section() == "limits" && key.Path != "limits.temp_dir" ||
-			strings.HasPrefix(key.Path, "workers.") && (strings.Contains(key.Path, "timeout") || strings.Contains(key.Path, "grace"))
-		if limit && !strings.Contains(string(page), "`"+key.Path+"`") {
-			t.Errorf("docs/limits.md has no %s", key.Path)
-		}
-	}
-}
-
 func TestEveryKeyHasADocAndEveryDocAKey(t *testing.T) {
 	known, flags := map[string]bool{}, map[string]string{}
 	for _, key := range Keys() {
