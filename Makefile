@@ -14,7 +14,7 @@ VENV      := .venv-test
 UNITS      = $(shell $(GO) list ./... | grep -v '/internal/e2e$$')
 
 .DEFAULT_GOAL := help
-.PHONY: conformance help run test build check race fuzz soak bench microbench lint gen dist clean accel deps venv
+.PHONY: conformance chaos help run test build check race fuzz soak bench microbench lint gen dist clean accel deps venv
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -59,6 +59,9 @@ fuzz: accel ## run every fuzz target for FUZZTIME each
 
 soak: deps build ## reloads, upgrades and recycling under full load for SOAKTIME
 	$(GO) test ./internal/e2e -run '^TestSoak$$' -v -timeout 30m -args -soak $(SOAKTIME)
+
+chaos: deps build ## break a server under load in every way that we know (internal/chaos)
+	$(GO) test ./internal/chaos -v -count=1 -timeout 30m -args -full
 
 bench: build ## measure penknife beside its peers (bench/README.md)
 	bench/compare $(BENCHARGS)

@@ -109,3 +109,6 @@ func appendPair(block []byte, key, value string) []byte {
 	block = binary.LittleEndian.AppendUint16(block, uint16(len(value)))
 	return append(block, value...)
 }
+
+// Encode gives a call as the client would send it, for who writes to a connection itself.
+func (c Client) Encode(call Call) []byte { return c.encode(call) }

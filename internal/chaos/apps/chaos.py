@@ -1,0 +1,88 @@
+"""The application of the chaos suite. /work answers what its query asks for, /wait holds a request, /fault/NAME breaks."""
+import hashlib
+import importlib
+import io
+import os
+import tempfile
+import time
+from urllib.parse import parse_qs
+
+TYPE = ("Content-Type", "application/octet-stream")
+
+
+def application(environ, start_response):
+    path = environ["PATH_INFO"]
+    query = {key: values[0] for key, values in parse_qs(environ["QUERY_STRING"]).items()}
+    if path == "/work":
+        return work(environ, start_response, query)
+    if path == "/wait":
+        return wait(environ, start_response, query)
+    if path.startswith("/fault/"):
+        # /fault/MODULE.FUNCTION: the function gets the query and may end in whatever way it likes.
+        module, _, function = path[len("/fault/"):].partition(".")
+        note("+", query["id"])
+        said = getattr(importlib.import_module(module), function)(query)
+        note("-", query["id"])
+        body = str(said).encode()
+        start_response("200 OK", [TYPE, ("Content-Length", str(len(body))), ("X-Pid", str(os.getpid()))])
+        return [body]
+    start_response("200 OK", [TYPE, ("X-Pid", str(os.getpid()))])
+    return [b"chaos"]
+
+
+def note(sign, number):
+    """One line in the journal. It is opened each time: the descriptor could have been closed, and be another's now."""
+    try:
+        journal = os.open(os.environ["JOURNAL"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        os.write(journal, b"%s %d %s\n" % (sign.encode(), os.getpid(), number.encode()))
+        os.close(journal)
+    except OSError:
+        pass  # a fault has taken the descriptors away
+
+
+def pattern(number, size):
+    return hashlib.shake_128(number.encode()).digest(size)
+
+
+def work(environ, start_response, query):
+    """Answers "NUMBER LENGTH DIGEST" of the request's body, and n bytes of the request's own pattern."""
+    number = query["id"]
+    note("+", number)
+    received = environ["wsgi.input"].read()
+    if "hold" in query:
+        time.sleep(int(query["hold"]) / 1000)
+    first = b"%s %d %s\n" % (number.encode(), len(received), hashlib.sha256(received).hexdigest().encode())
+    body = first + pattern(number, int(query["n"]))
+    headers = [TYPE, ("X-Id", number), ("X-Pid", str(os.getpid()))]
+    how = query["how"]
+    if how == "file":
+        file = tempfile.TemporaryFile()
+        file.write(body)
+        file.seek(0)
+        start_response("200 OK", headers)
+        note("-", number)
+        return environ["wsgi.file_wrapper"](file, io.DEFAULT_BUFFER_SIZE)
+    if how == "stream":
+        start_response("200 OK", headers)
+        return stream(number, body)
+    start_response("200 OK", headers + [("Content-Length", str(len(body)))])
+    note("-", number)
+    return [body]
+
+
+def stream(number, body):
+    step = max(len(body) // 7, 1)
+    for at in range(0, len(body), step):
+        yield body[at:at + step]
+    note("-", number)
+
+
+def wait(environ, start_response, query):
+    """Holds the request until the test lets it pass, then answers like /work."""
+    note("+", query["id"])
+    with open(query["gate"], "rb", buffering=0) as fifo:
+        fifo.read(1)
+    body = b"%s 0 %s\n" % (query["id"].encode(), hashlib.sha256(b"").hexdigest().encode())
+    start_response("200 OK", [TYPE, ("Content-Length", str(len(body))), ("X-Id", query["id"]), ("X-Pid", str(os.getpid()))])
+    note("-", query["id"])
+    return [body]
