@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"penknife/gateway"
 )
 
@@ -179,7 +181,11 @@ func (v *visit) trouble(err error) (*gateway.Response, error) {
 		v.m.log.Warn("static file may not be read", "request", v.r.ID, "request_id", string(v.r.RequestID), "path", v.path, "error", err)
 	case !isAbsent(err) && !errors.Is(err, errAbsent) && !errors.Is(err, errNotRegular):
 		v.m.count(Failed)
-		return nil, &gateway.Error{Kind: gateway.KindInternal, Reason: "a static file cannot be read", Err: err}
+		kind := gateway.KindInternal
+		if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
+			kind = gateway.KindOverloaded // it passes
+		}
+		return nil, &gateway.Error{Kind: kind, Reason: "a static file cannot be read", Err: err}
 	}
 	if v.m.fallsOn {
 		v.m.count(PassedOn)

@@ -1,6 +1,10 @@
 package workers
 
-import "time"
+import (
+	"errors"
+	"syscall"
+	"time"
+)
 
 // Limits of the crash loop detector. A death is quick when the process never got ready or had been ready for less
 // than quickLife; freeRounds quick deaths in a row are replaced at once, after that pauses grow from firstPause to
@@ -41,7 +45,33 @@ func (b *backoff) pause() time.Duration {
 	if doublings := b.rounds - freeRounds - 1; doublings < 5 { // 2^5 s is over the longest
 		pause = min(firstPause<<doublings, longestPause)
 	}
+	return b.jittered(pause)
+}
+
+func (b *backoff) jittered(pause time.Duration) time.Duration {
 	return pause + time.Duration(b.random()*float64(pause)/4)
+}
+
+// failed takes note of a start that came to nothing before there was a process. A shortage of the system says nothing
+// about the application, costs little to find out, and passes by itself: after it, every pause is firstPause.
+func (b *backoff) failed(err error, now time.Time) {
+	if !isShortage(err) {
+		b.died(now, time.Time{}, now)
+		return
+	}
+	b.rounds = max(b.rounds, freeRounds+1)
+	b.last = now
+	b.next = now.Add(b.jittered(firstPause))
+}
+
+// isShortage tells whether the system had no room: for descriptors, memory or processes.
+func isShortage(err error) bool {
+	for _, shortage := range [...]syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EAGAIN, syscall.ENOBUFS} {
+		if errors.Is(err, shortage) {
+			return true
+		}
+	}
+	return false
 }
 
 // lived takes note that a process has been ready for stableLife. Only one that was started after the last quick

@@ -33,8 +33,15 @@ func controlPair(name string) (ours *net.UnixConn, theirs *os.File, err error) {
 	return conn.(*net.UnixConn), theirs, nil
 }
 
-// errNonsense means that a process sent something that no penknife process sends.
-var errNonsense = errors.New("workers: malformed control message")
+var (
+	// errNonsense means that a process sent something that no penknife process sends.
+	errNonsense = errors.New("workers: malformed control message")
+	// errNoDescriptor means that a message came and the kernel could not give this process the file that was with it.
+	errNoDescriptor = errors.New("workers: no file descriptor is left for what a process sent")
+)
+
+// maxFiles is how many descriptors a message can bring. One is the most that a penknife process sends.
+const maxFiles = 4
 
 // workerMessage is what a worker said. kind is its first byte.
 type workerMessage struct {
@@ -95,7 +102,7 @@ var logLevels = [...]slog.Level{
 }
 
 // readMessage reads one message, and the descriptors that came with it, which the caller closes. It blocks in the
-// poller; io.EOF when the last holder of the other end is gone.
+// poller; io.EOF when the last holder of the other end is gone. With errNoDescriptor there is a message, without its files.
 func readMessage(conn *net.UnixConn, buffer, oob []byte) (message []byte, files []*os.File, err error) {
 	n, oobn, flags, _, err := conn.ReadMsgUnix(buffer, oob)
 	if errors.Is(err, unix.ECONNRESET) {
@@ -106,9 +113,13 @@ func readMessage(conn *net.UnixConn, buffer, oob []byte) (message []byte, files 
 		return nil, nil, err
 	}
 	files = receivedFiles(oob[:oobn])
-	if flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0 {
+	if flags&unix.MSG_TRUNC != 0 || flags&unix.MSG_CTRUNC != 0 && len(files) >= maxFiles {
 		closeAll(files...)
 		return nil, nil, errNonsense
+	}
+	if flags&unix.MSG_CTRUNC != 0 {
+		closeAll(files...)
+		return buffer[:n], nil, errNoDescriptor
 	}
 	return buffer[:n], files, nil
 }
@@ -144,17 +155,21 @@ type fileReceiver interface {
 	// NameOf gives the gateway.Request.RequestID of a request that is held, "" for any other.
 	NameOf(request uint64) string
 	ReceiveFile(worker int, slot, position uint32, f *os.File)
+	// LoseFile says that such a file will not come.
+	LoseFile(worker int, slot, position uint32)
 }
 
 // readControl reads what a worker says until its socket ends or nonsense comes.
 func (w *workerProcess) readControl() {
 	defer close(w.controlDone)
 	buffer := make([]byte, maxControlMessage)
-	oob := make([]byte, unix.CmsgSpace(4*4))
+	oob := make([]byte, unix.CmsgSpace(4*maxFiles))
 	for {
 		raw, files, err := readMessage(w.control, buffer, oob)
 		if err == nil {
 			err = w.hear(raw, files)
+		} else if errors.Is(err, errNoDescriptor) {
+			err = w.miss(raw)
 		}
 		if errors.Is(err, errNonsense) {
 			w.mail.put(hostile{w.index, "malformed control message"})
@@ -164,6 +179,20 @@ func (w *workerProcess) readControl() {
 			return
 		}
 	}
+}
+
+// miss acts on a message whose file this process could not take. That is not the worker's fault: a request fails, and a
+// thread that calls finds its channel closed.
+func (w *workerProcess) miss(raw []byte) error {
+	message, err := parseWorkerMessage(raw)
+	if err != nil {
+		return err
+	}
+	w.log.Warn("a file of the worker is lost", "error", errNoDescriptor)
+	if message.kind == sayFile {
+		w.files.LoseFile(w.index, message.slot, message.position)
+	}
+	return nil
 }
 
 // hear acts on one message. It takes charge of files.

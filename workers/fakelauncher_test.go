@@ -19,6 +19,7 @@ type fakeWorld struct {
 	zygotes, stops, kills int
 	zygoteSilent          bool  // never gets ready
 	zygoteError           error // startZygote fails
+	spawnError            error // spawn does
 	ordered               []*fakeWorker
 	behave                func(*fakeWorker) // what a new worker does; nil: gets ready
 	busy                  map[int]int
@@ -76,6 +77,9 @@ func (f *fakeWorld) zygoteEnds(e exit) {
 func (f *fakeWorld) spawn(birth uint64, index int, strict bool) (workerHandle, error) {
 	w := &fakeWorker{world: f, strict: strict, birth: birth, index: index, at: time.Now()}
 	f.ordered = append(f.ordered, w)
+	if f.spawnError != nil {
+		return nil, f.spawnError
+	}
 	if f.behave == nil {
 		w.spawned()
 		w.ready()

@@ -69,7 +69,8 @@ func (f *family) endSessions(sessions map[int]bool) {
 // tells whether there were any.
 func (f *family) killStrays(sessions map[int]bool) bool {
 	found := false
-	for _, c := range children() {
+	all, _ := children() // what cannot be looked at now, the reaper's last sweep may still find
+	for _, c := range all {
 		f.mu.Lock()
 		ours := sessions[c.session] && !f.known[c.pid]
 		f.mu.Unlock()
@@ -139,8 +140,12 @@ func (f *family) sweep(seen map[int]bool) map[int]bool {
 	if waitid(unix.P_ALL, 0, &first, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG) != nil || first.Signo == 0 {
 		return nil // the usual case: whoever knew the child has waited for it
 	}
+	all, err := children()
+	if err != nil {
+		return map[int]bool{int(first.pid): true} // no descriptor is left; look again later
+	}
 	left := map[int]bool{}
-	for _, z := range children() {
+	for _, z := range all {
 		if !z.zombie {
 			continue
 		}
@@ -186,10 +191,10 @@ type relative struct {
 }
 
 // children looks through /proc.
-func children() []relative {
+func children() ([]relative, error) {
 	dir, err := os.Open("/proc")
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	defer func() { _ = dir.Close() }()
 	names, _ := dir.Readdirnames(-1)
@@ -207,7 +212,7 @@ func children() []relative {
 			found = append(found, c)
 		}
 	}
-	return found
+	return found, nil
 }
 
 // parseStat takes the fields of /proc/PID/stat that matter. The command's name is in parentheses and may contain

@@ -134,7 +134,11 @@ func TestOrphansOfTheApplicationAreReaped(t *testing.T) {
 	worker := m.Snapshot().Workers[0].PID
 	_ = unix.Kill(worker, unix.SIGKILL)
 	testkit.Eventually(t, 10*time.Second, func() error {
-		for _, c := range children() {
+		all, err := children()
+		if err != nil {
+			return err
+		}
+		for _, c := range all {
 			if c.zombie {
 				return fmt.Errorf("zombie %+v", c)
 			}

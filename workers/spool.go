@@ -174,13 +174,16 @@ func (b *spool) flush(held *int) error {
 	return nil
 }
 
-// spoolError tells a full disk from other trouble.
+// spoolError tells a full disk, and too many open files, from other trouble.
 func spoolError(what string, err error) error {
 	kind := gateway.KindInternal
 	for _, full := range []error{unix.ENOSPC, unix.EDQUOT, unix.EFBIG} {
 		if errors.Is(err, full) {
 			kind = gateway.KindInsufficientSpace
 		}
+	}
+	if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
+		kind = gateway.KindOverloaded
 	}
 	return &gateway.Error{Kind: kind, Reason: what, Err: err}
 }

@@ -147,7 +147,7 @@ func (s *supervisor) order(index int, now time.Time) {
 	if err != nil {
 		s.log.Error("no worker could be ordered", "worker", index, "error", err)
 		s.lanes.WorkerDied(index, "never started")
-		s.crash.died(now, time.Time{}, now)
+		s.crash.failed(err, now)
 		s.failStart(&StartError{Kind: StartSystem, Reason: "a worker could not be ordered", Err: err})
 		s.mail.put(notSpawned{}) // of nobody: makes the loop look again
 		return

@@ -2,6 +2,7 @@ package workers
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"syscall"
@@ -108,6 +109,43 @@ func TestSupervisor_NobodyWaitsInACrashLoop(t *testing.T) {
 		f.pass(longestPause * 5 / 4)
 		if f.refusal != nil {
 			t.Error("requests are refused although workers are ready")
+		}
+	})
+}
+
+// TestSupervisor_ShortageOfTheSystem: without descriptors nothing can be started, for however long; it is tried once a
+// second, and goes on a second after there are some again.
+func TestSupervisor_ShortageOfTheSystem(t *testing.T) {
+	shortage := fmt.Errorf("pipe2: %w", syscall.EMFILE)
+	inBubble(t, nil, func(t *testing.T, f *fakeWorld) {
+		f.pass(time.Hour)
+		f.spawnError = shortage
+		before := len(f.ordered)
+		f.die(1, crashed)
+		f.die(2, crashed)
+		f.pass(10 * time.Minute)
+		if tried := len(f.ordered) - before; tried < 480 || tried > 602 {
+			t.Errorf("tried %d times in ten minutes", tried)
+		}
+		f.spawnError = nil
+		f.pass(2 * firstPause)
+		if got := len(f.living(Ready)); got != 2 {
+			t.Errorf("%d workers are ready", got)
+		}
+	})
+	inBubble(t, nil, func(t *testing.T, f *fakeWorld) {
+		f.pass(time.Hour)
+		f.zygoteError = shortage
+		before := f.zygotes
+		f.zygoteEnds(exit{ExitKilled, "killed by SIGKILL"})
+		f.pass(10 * time.Minute)
+		if tried := f.zygotes - before; tried < 480 || tried > 602 {
+			t.Errorf("tried a zygote %d times in ten minutes", tried)
+		}
+		f.zygoteError = nil
+		f.pass(firstPause * 5 / 4)
+		if !f.zygote.usable() {
+			t.Error("there is no zygote")
 		}
 	})
 }

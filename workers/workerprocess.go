@@ -40,37 +40,34 @@ type workerProcess struct {
 
 // newWorkerProcess makes both ends. theirs are, in order, what the worker expects: lifeline, control socket, stdout,
 // stderr, and the pipe for dumps of stacks; the caller closes them when they were sent.
-func newWorkerProcess() (w *workerProcess, theirs []*os.File, err error) {
-	w = &workerProcess{controlDone: make(chan struct{})}
-	defer func() {
-		if err != nil {
-			w.abandon()
-			closeAll(theirs...)
-		}
-	}()
-	var lifeline, control, stdout, stderr *os.File
-	if lifeline, w.lifeline, err = os.Pipe(); err != nil {
+func newWorkerProcess() (*workerProcess, []*os.File, error) {
+	w := &workerProcess{controlDone: make(chan struct{})}
+	theirs, err := w.connect()
+	if err != nil {
+		w.abandon()
+		closeAll(theirs...)
 		return nil, nil, err
 	}
-	theirs = append(theirs, lifeline)
-	if w.control, control, err = controlPair("worker control"); err != nil {
-		return nil, theirs, err
-	}
-	theirs = append(theirs, control)
-	if w.stdout, stdout, err = os.Pipe(); err != nil {
-		return nil, theirs, err
-	}
-	theirs = append(theirs, stdout)
-	if w.stderr, stderr, err = os.Pipe(); err != nil {
-		return nil, theirs, err
-	}
-	theirs = append(theirs, stderr)
-	var dumps *os.File
-	if w.dumps.pipe, dumps, err = os.Pipe(); err != nil {
-		return nil, theirs, err
-	}
 	w.dumps.signal = func() { w.signal(stackSignal) }
-	return w, append(theirs, dumps), nil
+	return w, theirs, nil
+}
+
+// connect makes our ends, and gives theirs, also those that it had made when there was an error.
+func (w *workerProcess) connect() (theirs []*os.File, err error) {
+	pipe := func(read, write **os.File) {
+		if err == nil {
+			*read, *write, err = os.Pipe()
+		}
+	}
+	var lifeline, control, stdout, stderr, dumps *os.File
+	pipe(&lifeline, &w.lifeline)
+	if err == nil {
+		w.control, control, err = controlPair("worker control")
+	}
+	pipe(&w.stdout, &stdout)
+	pipe(&w.stderr, &stderr)
+	pipe(&w.dumps.pipe, &dumps)
+	return []*os.File{lifeline, control, stdout, stderr, dumps}, err
 }
 
 func (w *workerProcess) abandon() {

@@ -91,6 +91,7 @@ func (l *zygoteLauncher) startZygote(number uint64) (pid int, err error) {
 		closeAll(theirs...)
 		if err != nil {
 			closeAll(ours...)
+			z.caller.Leave()
 			if z.control != nil {
 				_ = z.control.Close()
 			}
@@ -220,7 +221,7 @@ const (
 func (z *zygote) read() {
 	defer close(z.controlDone)
 	buffer := make([]byte, maxControlMessage)
-	oob := make([]byte, unix.CmsgSpace(4*4))
+	oob := make([]byte, unix.CmsgSpace(4*maxFiles))
 	for {
 		raw, files, err := readMessage(z.control, buffer, oob)
 		if err == nil && len(raw) == 1 && raw[0] == sayCall && len(files) == 1 {
@@ -228,6 +229,10 @@ func (z *zygote) read() {
 			continue
 		}
 		closeAll(files...)
+		if errors.Is(err, errNoDescriptor) {
+			z.log.Warn("a process of the application may not call penknife now", "error", err)
+			continue
+		}
 		if err == nil {
 			err = z.hear(raw)
 		}

@@ -47,7 +47,7 @@ func (s *supervisor) startZygote(now time.Time) {
 	pid, err := s.launcher.startZygote(z.number)
 	if err != nil {
 		s.log.Error("no zygote could be started", "error", err)
-		z.crash.died(now, time.Time{}, now)
+		z.crash.failed(err, now)
 		s.failStart(asStartError(err))
 		s.mail.put(zygoteExited{}) // of nobody: makes the loop look again
 		return

@@ -131,3 +131,15 @@ func (q *Queue) ReceiveFile(worker int, slot, position uint32, f *os.File) {
 	s.mu.Unlock()
 	d.run()
 }
+
+// LoseFile fails the request in a slot whose file was announced and cannot be received.
+func (q *Queue) LoseFile(worker int, slot, position uint32) {
+	if int(slot) >= len(q.slots) || !q.holds(worker, &q.slots[slot]) {
+		return
+	}
+	s := &q.slots[slot]
+	s.mu.Lock()
+	d := s.loseFile(position)
+	s.mu.Unlock()
+	d.run()
+}

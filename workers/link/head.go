@@ -141,3 +141,11 @@ func (s *slot) receiveFile(position uint32, f *os.File) delivery {
 	s.file = f
 	return s.advance()
 }
+
+// loseFile ends the current exchange if it waits for the descriptor.
+func (s *slot) loseFile(position uint32) delivery {
+	if s.step != stepWaiting || s.position != position || s.file != nil {
+		return delivery{}
+	}
+	return s.fail(gateway.Errorf(gateway.KindOverloaded, "no file descriptor is left for the file of the answer"))
+}

@@ -45,6 +45,7 @@ type harness struct {
 	control *os.File // our end of the worker's control socket
 
 	receivers sync.WaitGroup
+	lose      bool // files that it sends are not received
 }
 
 func memfdOf(t testing.TB, content []byte) *os.File {

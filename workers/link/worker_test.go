@@ -6,8 +6,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"penknife/gateway"
+	"penknife/internal/testkit"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,7 +36,34 @@ func (h *harness) receiveFiles(socket int) {
 		le := func(at int) uint32 {
 			return uint32(buf[at]) | uint32(buf[at+1])<<8 | uint32(buf[at+2])<<16 | uint32(buf[at+3])<<24
 		}
+		if h.lose {
+			unix.Close(fds[0])
+			h.q.LoseFile(0, le(4), le(8))
+			continue
+		}
 		h.q.ReceiveFile(0, le(4), le(8), os.NewFile(uintptr(fds[0]), "response"))
+	}
+}
+
+// TestQueue_FileResponseThatIsLost: without a descriptor for it the request fails at once, and the slot comes back.
+func TestQueue_FileResponseThatIsLost(t *testing.T) {
+	o := testOptions()
+	o.Slots = 1
+	h := startHarness(t, o)
+	h.lose = true
+	socket := int(h.control.Fd())
+	h.receivers.Go(func() { h.receiveFiles(socket) }) // ends when the worker's end of the control socket is closed
+	for range 3 {
+		testkit.Eventually(t, 10*time.Second, func() error { // the slot of the one before comes back with the worker's end of it
+			_, err := h.q.Serve(newRequest("GET", "/file"), nil)
+			if gateway.KindOf(err) != gateway.KindOverloaded {
+				t.Fatal(err)
+			}
+			if !strings.Contains(err.Error(), "descriptor") {
+				return err
+			}
+			return nil
+		})
 	}
 }
 
