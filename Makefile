@@ -5,6 +5,8 @@ PYTHON    ?= python3
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS   := -s -w -X main.version=$(VERSION)
 FUZZTIME  ?= 10s
+# How long each new input is made smaller; more than a little and nothing else happens.
+FUZZMIN   ?= 50x
 SOAKTIME  ?= 60s
 BENCHTIME ?= 1s
 # For bench/compare, such as --quick.
@@ -53,7 +55,7 @@ fuzz: accel ## run every fuzz target for FUZZTIME each
 	@set -eu; for package in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 			echo "== $$package $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime $(FUZZMIN) $$package; \
 		done; \
 	done
 

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// Bounds of chunked framing.
+// Bounds of chunked framing (docs/limits.md). They have no key: nothing that is useful comes near them.
 const (
 	maxChunkLine = 1024 // size and extensions of one chunk
 	maxTrailer   = 8192 // the whole trailer section
@@ -17,7 +17,7 @@ const (
 // section, drops it, and sets done.
 func (b *body) nextChunk() error {
 	if b.began {
-		end, err := b.line(0)
+		end, err := b.line(0, refuseChunk)
 		if err != nil {
 			return err
 		}
@@ -26,7 +26,7 @@ func (b *body) nextChunk() error {
 		}
 	}
 	b.began = true
-	line, err := b.line(maxChunkLine)
+	line, err := b.line(maxChunkLine, refuseLongChunkLine)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (b *body) nextChunk() error {
 	}
 	// An extension costs work and brings nothing: a sender that uses more of them than content means harm.
 	if b.extensions += int64(len(line) - digits(line)); b.extensions > b.received+maxExtensions {
-		return b.refuse(refuseChunk)
+		return b.refuse(refuseChunkExtensions)
 	}
 	if limit := int64(b.c.srv.limits.Body); limit > 0 && size > limit-b.received {
 		return b.refuse(refuseLargeBody)
@@ -60,7 +60,7 @@ func digits(line []byte) int {
 
 func (b *body) skipTrailer() error {
 	for left := maxTrailer; ; {
-		line, err := b.line(left)
+		line, err := b.line(left, refuseLongTrailer)
 		if err != nil {
 			return err
 		}
@@ -75,19 +75,23 @@ func (b *body) skipTrailer() error {
 	}
 }
 
-// line gives the next line of framing without its CRLF; it is valid until the next read.
-func (b *body) line(limit int) ([]byte, error) {
+// line gives the next line of framing without its CRLF; it is valid until the next read. One of more than limit bytes is
+// refused as long says.
+func (b *body) line(limit int, long *refusal) ([]byte, error) {
 	for {
 		pending := b.c.pending()
 		if i := bytes.IndexByte(pending, '\n'); i >= 0 {
-			if i == 0 || pending[i-1] != '\r' || i-1 > limit {
+			if i == 0 || pending[i-1] != '\r' {
 				return nil, b.refuse(refuseChunk)
+			}
+			if i-1 > limit {
+				return nil, b.refuse(long)
 			}
 			b.c.taken += i + 1
 			return pending[:i-1], nil
 		}
 		if len(pending) > limit+1 {
-			return nil, b.refuse(refuseChunk)
+			return nil, b.refuse(long)
 		}
 		if n, err := b.c.fill(b.deadline()); n == 0 {
 			return nil, b.failed(err)

@@ -19,6 +19,8 @@ var connectionRows = []row{
 	{"9112 9.3 1.0 with an unknown option", "GET / HTTP/1.0\r\nConnection: x\r\n\r\n", "200", false},
 	{"9112 9.3 1.0 with close and keep-alive", "GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", "200", false},
 	{"9112 9.3 1.0 with keep-alive in a list", "GET / HTTP/1.0\r\nConnection: x, keep-alive\r\n\r\n", "200", true},
+	{"9112 9.3 1.0 with keep-alive in the second field", "GET / HTTP/1.0\r\nConnection: x\r\nConnection: keep-alive\r\n\r\n", "200", true},
+	{"9112 9.3 1.0 with keep-alive behind an odd option", "GET / HTTP/1.0\r\nConnection: keep-alive;\r\nConnection: keep-alive\r\n\r\n", "200", true},
 	{"9112 9.3 1.0 with Host", "GET / HTTP/1.0\r\n" + host, "200", false},
 	{"9112 9.3 1.0 HEAD that goes on", "HEAD / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "200", true},
 	{"9112 9.6 close after a body", post + "Connection: close\r\nContent-Length: 3\r\n\r\nabc", "200", false},
