@@ -21,6 +21,7 @@ func Default() Config {
 			BodyMemory:      1 << 20,
 			BodyMemoryTotal: 64 << 20,
 			Connections:     10000,
+			ProxyHeader:     4 << 10,
 			HeaderTime:      10 * time.Second,
 			BodyTime:        30 * time.Second,
 			BodyMinRate:     256,

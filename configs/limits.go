@@ -12,6 +12,7 @@ type Limits struct {
 	BodyMemoryTotal ByteSize      `yaml:"body_memory_total"` // of all bodies together; beyond it they go to files earlier
 	TempDir         string        `yaml:"temp_dir"`          // where bodies are spooled; empty: $TMPDIR or /tmp
 	Connections     int           `yaml:"connections"`       // open at once, over all listeners
+	ProxyHeader     ByteSize      `yaml:"proxy_header"`      // a header of the PROXY protocol: close
 	HeaderTime      time.Duration `yaml:"header_timeout"`    // from the first byte of a request to the end of its head: 408
 	BodyTime        time.Duration `yaml:"body_timeout"`      // between two reads of a body that bring something: 408
 	BodyMinRate     ByteSize      `yaml:"body_min_rate"`     // bytes per second, after body_timeout has passed once: 408; 0 is none
@@ -38,6 +39,9 @@ var limitDocs = map[string]keyDoc{
 	"limits.temp_dir": {doc: "Where large request bodies wait for a worker. Empty: `$TMPDIR`, then `/tmp`."},
 	"limits.connections": {min: 1, max: 1 << 20,
 		doc: "Client connections open at once, over all listeners. Further ones are turned away with 503."},
+	"limits.proxy_header": {min: 536, max: 64 << 10,
+		doc: "A header of the PROXY protocol, where `http.proxy_protocol` asks for one: the connection is closed above. It has " +
+			"`limits.header_timeout` to come."},
 	"limits.header_timeout": {min: int64(100 * time.Millisecond), max: day,
 		doc: "From the first byte of a request to the end of its head: 408."},
 	"limits.body_timeout": {min: int64(100 * time.Millisecond), max: day,
@@ -64,6 +68,9 @@ func (l Limits) WithHeadDefaults() Limits {
 	}
 	if l.HeaderCount <= 0 {
 		l.HeaderCount = defaults.HeaderCount
+	}
+	if l.ProxyHeader <= 0 {
+		l.ProxyHeader = defaults.ProxyHeader
 	}
 	return l
 }

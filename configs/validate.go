@@ -26,6 +26,7 @@ var checks = []struct {
 	{"control-unix", (*checker).controlUnix},
 	{"uwsgi-public", (*checker).uwsgiPublic},
 	{"allow-from-unix", (*checker).allowFromUnix},
+	{"proxy-protocol", (*checker).proxyProtocol},
 	{"network", (*checker).networks},
 	{"range", (*checker).ranges},
 	{"choice", (*checker).choices},
@@ -227,42 +228,6 @@ func (c *checker) socketOptions() {
 				c.complain(path, "only a unix socket with a path has an owner and a mode, %s has not", s.listen)
 			}
 		}
-	}
-}
-
-func (c *checker) uwsgiPublic() {
-	for i, u := range c.loaded.Config.Uwsgi {
-		if a, err := parseAddress(u.Listen); err == nil && a.isPublic() && len(u.AllowFrom) == 0 &&
-			!c.judged(fmt.Sprintf("uwsgi[%d].allow_from", i)) {
-			c.complain(fmt.Sprintf("uwsgi[%d].listen", i), "%s is public, and whoever reaches a uwsgi listener can forge "+
-				"every variable: add allow_from with the addresses of the web servers, or use a unix socket or loopback",
-				u.Listen)
-		}
-	}
-}
-
-func (c *checker) allowFromUnix() {
-	for i, u := range c.loaded.Config.Uwsgi {
-		if a, err := parseAddress(u.Listen); err == nil && a.unix && len(u.AllowFrom) > 0 {
-			c.complain(fmt.Sprintf("uwsgi[%d].allow_from", i), "peers of a unix socket have no address: "+
-				"use mode, owner and group, and remove allow_from")
-		}
-	}
-}
-
-func (c *checker) networks() {
-	check := func(path string, list []string) {
-		for _, text := range list {
-			if err := checkNetwork(text); err != nil {
-				c.complain(path, "%v", err)
-			}
-		}
-	}
-	for i, h := range c.loaded.Config.HTTP {
-		check(fmt.Sprintf("http[%d].trusted_proxies", i), h.TrustedProxies)
-	}
-	for i, u := range c.loaded.Config.Uwsgi {
-		check(fmt.Sprintf("uwsgi[%d].allow_from", i), u.AllowFrom)
 	}
 }
 

@@ -9,9 +9,10 @@ import (
 	"syscall"
 	"time"
 
-	"penknife/gateway"
-
 	"golang.org/x/sys/unix"
+
+	"penknife/clients"
+	"penknife/gateway"
 )
 
 // How long a failing accept pauses, and how long a refused connection may take to read its answer.
@@ -80,6 +81,11 @@ func (s *Server) acceptRest(ln net.Listener) {
 
 // admit starts serving a connection, or refuses it.
 func (s *Server) admit(nc net.Conn) {
+	if reason := s.door.judge(nc); reason != "" {
+		s.turnAway(nc, reason)
+		nc.Close()
+		return
+	}
 	if n := s.open.Add(1); s.limits.Connections > 0 && n > int64(s.limits.Connections) {
 		s.open.Add(-1)
 		s.refuseConnection(nc)
@@ -100,6 +106,9 @@ func (s *Server) serve(c *conn) {
 			s.log.Error("panic on a connection", "client", c.peer.text, "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
+	if s.door.proxied && !c.introduce() {
+		return
+	}
 	if err := s.engine.ServeConn(c); err != nil {
 		s.log.Debug("connection ended", "client", c.peer.text, "error", err)
 	}
@@ -107,7 +116,8 @@ func (s *Server) serve(c *conn) {
 
 // refuseConnection tells a connection over the limit to come back later.
 func (s *Server) refuseConnection(nc net.Conn) {
-	s.counter.ConnectionRefused()
+	s.counter.ConnectionRefused(clients.RefusedConnections)
+	s.door.throttle.Warn(s.log, "connection refused", "reason", "limits.connections", "listen", nc.LocalAddr().String())
 	began := time.Now()
 	if !s.conns.beginRefusal() {
 		nc.Close()

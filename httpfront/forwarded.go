@@ -17,9 +17,7 @@ type forwarded struct {
 // readForwarded reads the X-Forwarded-* fields of a trusted peer, and Forwarded if there is none of them: most proxies
 // set the one kind and pass the other on as the client sent it. A value that does not make sense is passed over.
 func (h *head) readForwarded(p *peer) forwarded {
-	f := forwarded{
-		addr: []byte(p.remoteAddr), port: p.remotePort, scheme: "http", serverPort: []byte(p.serverPort),
-	}
+	f := p.said()
 	var standard []byte
 	for i := range h.fields {
 		if equalFold(h.fields[i].name, "forwarded") && !h.fields[i].merged {

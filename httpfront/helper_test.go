@@ -100,10 +100,13 @@ func (r *recorder) RequestDone(_ *gateway.Request, o gateway.Outcome) {
 	r.mu.Unlock()
 	r.done <- struct{}{}
 }
-func (r *recorder) ConnectionOpened()  { r.opened.Add(1) }
-func (r *recorder) ConnectionClosed()  { r.closedConns.Add(1) }
-func (r *recorder) ConnectionRefused() { r.refused.Add(1) }
-func (r *recorder) ConnectionIdle()    { r.idle.Add(1) }
+func (r *recorder) ConnectionOpened() { r.opened.Add(1) }
+func (r *recorder) ConnectionClosed() { r.closedConns.Add(1) }
+func (r *recorder) ConnectionRefused(reason string) {
+	r.refused.Add(1)
+	r.ProtocolError(reason)
+}
+func (r *recorder) ConnectionIdle() { r.idle.Add(1) }
 func (r *recorder) ProtocolError(reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -32,8 +32,8 @@ var ErrStopped = errors.New("httpfront: the server has been shut down")
 type Counter interface {
 	ConnectionOpened()
 	ConnectionClosed()
-	// ConnectionRefused: over limits.connections, answered with 503.
-	ConnectionRefused()
+	// ConnectionRefused: not served, for one of the reasons of package clients.
+	ConnectionRefused(reason string)
 	// ConnectionIdle: closed after limits.idle_timeout without a request.
 	ConnectionIdle()
 	// ProtocolError: a request was refused, or its body or its answer failed for a limit. The reason is one of a fixed set of labels.
@@ -64,6 +64,7 @@ type Server struct {
 	open     *atomic.Int64
 	limits   configs.Limits
 	trusted  sockets.Set
+	door     door
 
 	engine  *fasthttp.Server
 	date    httpdate.Line
@@ -102,15 +103,20 @@ func (s *Server) advance(p phase) {
 	}
 }
 
-// New makes a Server for one http section. Of cfg it uses TrustedProxies; listening is the caller's. It fails only
-// when TrustedProxies does not parse. A limit or timeout of zero means none, except those of the head, which get the
+// New makes a Server for one http section, of which it uses what is about peers; listening is the caller's. It fails only
+// when a list of addresses does not parse. A limit or timeout of zero means none, except those of the head, which get the
 // configuration's defaults.
 func New(cfg configs.HTTP, limits configs.Limits, deps Deps) (*Server, error) {
 	trusted, err := sockets.ParseSet(cfg.TrustedProxies)
 	if err != nil {
 		return nil, err
 	}
+	door, err := newDoor(cfg)
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{
+		door:    door,
 		handler: deps.Handler, observer: deps.Observer, counter: deps.Counter, nextID: deps.NextID,
 		log: deps.Log, ids: deps.IDs, open: deps.Open, limits: limits.WithHeadDefaults(), trusted: trusted, turns: newTurns(),
 		conns: newRegistry(),
@@ -203,6 +209,7 @@ type noCounter struct{}
 
 func (noCounter) ConnectionOpened()    {}
 func (noCounter) ConnectionClosed()    {}
-func (noCounter) ConnectionRefused()   {}
 func (noCounter) ConnectionIdle()      {}
 func (noCounter) ProtocolError(string) {}
+
+func (noCounter) ConnectionRefused(string) {}

@@ -54,30 +54,47 @@ type peer struct {
 	ids     *requestids.Source
 
 	// consts holds the variables that do not change, as they are when nothing was forwarded.
-	consts         []byte
-	remote, scheme span // in consts
+	consts             []byte
+	remoteAt, schemeAt span // in consts
 
 	remoteAddr, remotePort, serverName, serverPort string
+	scheme                                         string // "http" or "https"
 }
 
 func newPeer(nc net.Conn, trusts func(netip.Addr) bool) peer {
-	p := peer{text: nc.RemoteAddr().String(), trusts: trusts, serverName: "localhost", serverPort: "80"}
+	p := peer{text: nc.RemoteAddr().String(), trusts: trusts, serverName: "localhost", serverPort: "80", scheme: "http"}
 	if local, ok := nc.LocalAddr().(*net.TCPAddr); ok {
-		at := local.AddrPort()
-		p.serverName, p.serverPort = at.Addr().Unmap().WithZone("").String(), strconv.Itoa(int(at.Port()))
+		p.setServer(local.AddrPort())
 	}
 	if remote, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
-		at := remote.AddrPort()
-		p.addr = at.Addr().Unmap().WithZone("")
-		p.remoteAddr, p.remotePort = p.addr.String(), strconv.Itoa(int(at.Port()))
-		p.trusted = trusts(p.addr)
+		p.setClient(remote.AddrPort())
 	} else {
 		p.text, p.trusted = "unix", true
 	}
-	p.consts, p.remote, p.scheme = p.appendConsts(nil, forwarded{
-		addr: []byte(p.remoteAddr), port: p.remotePort, scheme: "http", serverPort: []byte(p.serverPort),
-	})
+	p.fixConsts()
 	return p
+}
+
+// setClient says whose connection it is; fixConsts must follow.
+func (p *peer) setClient(at netip.AddrPort) {
+	p.addr = at.Addr().Unmap().WithZone("")
+	p.remoteAddr, p.remotePort = p.addr.String(), strconv.Itoa(int(at.Port()))
+	p.text, p.trusted = netip.AddrPortFrom(p.addr, at.Port()).String(), p.trusts(p.addr)
+}
+
+// setServer says where the client connected to; fixConsts must follow.
+func (p *peer) setServer(at netip.AddrPort) {
+	p.serverName, p.serverPort = at.Addr().Unmap().WithZone("").String(), strconv.Itoa(int(at.Port()))
+}
+
+// fixConsts writes the variables that follow from the connection.
+func (p *peer) fixConsts() {
+	p.consts, p.remoteAt, p.schemeAt = p.appendConsts(p.consts[:0], p.said())
+}
+
+// said is what the connection itself says about its client.
+func (p *peer) said() forwarded {
+	return forwarded{addr: []byte(p.remoteAddr), port: p.remotePort, scheme: p.scheme, serverPort: []byte(p.serverPort)}
 }
 
 // appendConsts appends the variables about the two ends of the connection.
@@ -122,7 +139,7 @@ func (h *head) buildVars(dst []byte, p *peer, req *gateway.Request) ([]byte, *re
 	} else {
 		at := len(dst)
 		dst = append(dst, p.consts...)
-		remote, scheme = span{at + p.remote.from, at + p.remote.to}, span{at + p.scheme.from, at + p.scheme.to}
+		remote, scheme = span{at + p.remoteAt.from, at + p.remoteAt.to}, span{at + p.schemeAt.from, at + p.schemeAt.to}
 	}
 	if name != nil {
 		dst, host = appendVar(dst, keyHost, name)

@@ -12,12 +12,12 @@ type Front struct {
 	name     string
 	open     prometheus.Gauge
 	accepted prometheus.Counter
-	refused  prometheus.Counter
+	refused  map[string]prometheus.Counter // by reason
 	idle     prometheus.Counter
 	protocol *bounded
 }
 
-func newFronts(registry *prometheus.Registry, names []string) *Fronts {
+func newFronts(registry *prometheus.Registry, names, refusals []string) *Fronts {
 	open := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "penknife_connections",
 		Help: "Client connections that are open.",
@@ -28,8 +28,8 @@ func newFronts(registry *prometheus.Registry, names []string) *Fronts {
 	}, []string{"front"})
 	refused := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "penknife_connections_refused_total",
-		Help: "Client connections over limits.connections, or from an address that may not connect.",
-	}, []string{"front"})
+		Help: "Client connections that were not served, by reason.",
+	}, []string{"front", "reason"})
 	idle := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "penknife_connections_idle_closed_total",
 		Help: "Client connections that were closed after limits.idle_timeout without a request.",
@@ -42,14 +42,17 @@ func newFronts(registry *prometheus.Registry, names []string) *Fronts {
 	// Index 0 counts for nobody: no series shows it.
 	nobody := Front{
 		name: names[0], open: prometheus.NewGauge(prometheus.GaugeOpts{}), protocol: protocol,
-		accepted: prometheus.NewCounter(prometheus.CounterOpts{}), refused: prometheus.NewCounter(prometheus.CounterOpts{}),
-		idle: prometheus.NewCounter(prometheus.CounterOpts{}),
+		accepted: prometheus.NewCounter(prometheus.CounterOpts{}), idle: prometheus.NewCounter(prometheus.CounterOpts{}),
 	}
 	f := &Fronts{all: []Front{nobody}}
 	for _, name := range names[1:] {
+		of := map[string]prometheus.Counter{}
+		for _, reason := range refusals {
+			of[reason] = refused.WithLabelValues(name, reason)
+		}
 		f.all = append(f.all, Front{
 			name: name, open: open.WithLabelValues(name), accepted: accepted.WithLabelValues(name),
-			refused: refused.WithLabelValues(name), idle: idle.WithLabelValues(name), protocol: protocol,
+			refused: of, idle: idle.WithLabelValues(name), protocol: protocol,
 		})
 	}
 	return f
@@ -67,8 +70,12 @@ func (f *Front) ConnectionOpened() {
 // ConnectionClosed counts the end of a connection that was accepted.
 func (f *Front) ConnectionClosed() { f.open.Dec() }
 
-// ConnectionRefused counts a connection that was not served.
-func (f *Front) ConnectionRefused() { f.refused.Inc() }
+// ConnectionRefused counts a connection that was not served. Reason is one of Names.Refusals; no other is counted.
+func (f *Front) ConnectionRefused(reason string) {
+	if counter := f.refused[reason]; counter != nil {
+		counter.Inc()
+	}
+}
 
 // ConnectionIdle counts a connection that was closed for want of a request.
 func (f *Front) ConnectionIdle() { f.idle.Inc() }

@@ -17,7 +17,7 @@ import (
 func newSet() *Set {
 	return New("1.2.3", Names{Fronts: []string{"", "http", "uwsgi"}, Kinds: []string{"", "bad_request", "app_error"},
 		Rejected: map[int]string{2: "queue_full"}, Exits: []string{"oom"},
-		Static: []string{"", "memory", "missed"}})
+		Refusals: []string{"connections", "address"}, Static: []string{"", "memory", "missed"}})
 }
 
 // page gives what a scrape would read.
@@ -98,7 +98,8 @@ func TestFrontsAndWorkers(t *testing.T) {
 	http.ConnectionOpened()
 	http.ConnectionOpened()
 	http.ConnectionClosed()
-	http.ConnectionRefused()
+	http.ConnectionRefused("address")
+	http.ConnectionRefused("no reason")
 	s.Fronts.Of(2).ProtocolError("length")
 	s.Workers.WorkerStarted(20 * time.Millisecond)
 	s.Workers.WorkerStarted(time.Minute)
@@ -111,7 +112,8 @@ func TestFrontsAndWorkers(t *testing.T) {
 	expect(t, page(t, s),
 		`penknife_connections{front="http"} 1`,
 		`penknife_connections_accepted_total{front="http"} 2`,
-		`penknife_connections_refused_total{front="http"} 1`,
+		`penknife_connections_refused_total{front="http",reason="address"} 1`,
+		`penknife_connections_refused_total{front="http",reason="connections"} 0`,
 		`penknife_protocol_errors_total{front="uwsgi",reason="length"} 1`,
 		`penknife_worker_starts_total 2`,
 		`penknife_worker_start_duration_seconds_bucket{le="0.025"} 1`,
@@ -139,7 +141,7 @@ func TestFrontThatDoesNotExistShowsNoConnections(t *testing.T) {
 	s := newSet()
 	stranger := s.Fronts.Of(99)
 	stranger.ConnectionOpened()
-	stranger.ConnectionRefused()
+	stranger.ConnectionRefused("address")
 	stranger.ConnectionClosed()
 	if text := page(t, s); strings.Contains(text, "unknown\"} 1\n") || strings.Contains(text, `connections{front="unknown"`) {
 		t.Error("an unknown front is shown")

@@ -31,6 +31,7 @@ type Names struct {
 	Fronts   []string
 	Kinds    []string       // of errors
 	Rejected map[int]string // reasons of the kinds which mean that no worker could take the request
+	Refusals []string       // why a connection is not served
 	Static   []string       // how static answers
 	Exits    []string       // causes of the end of a worker
 	Retires  []string       // reasons for which a worker must leave
@@ -49,7 +50,7 @@ func New(version string, names Names) *Set {
 	fronts := named(names.Fronts)
 	return &Set{
 		Requests: newRequests(registry, fronts, names),
-		Fronts:   newFronts(registry, fronts),
+		Fronts:   newFronts(registry, fronts, names.Refusals),
 		Workers:  newWorkers(registry, names),
 		Reloads:  newReloads(registry),
 		Static:   newStatic(registry, named(names.Static)),

@@ -20,6 +20,7 @@ import (
 
 	"penknife/configs"
 	"penknife/gateway"
+	"penknife/sockets"
 	"penknife/workers"
 )
 
@@ -154,6 +155,7 @@ type fakeFront struct {
 	closing  atomic.Bool
 	parted   atomic.Bool
 	stuck    atomic.Bool // the accept loop, as far as it tells
+	access   atomic.Pointer[sockets.Access]
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -204,6 +206,8 @@ func (f *fakeFront) answer(conn net.Conn) {
 }
 
 func (f *fakeFront) Accepting() (bool, uint64) { return f.stuck.Load(), 0 }
+
+func (f *fakeFront) Admit(access sockets.Access) { f.access.Store(&access) }
 
 func (f *fakeFront) Part() { f.parted.Store(true) }
 

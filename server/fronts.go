@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+
+	"penknife/sockets"
 )
 
 // front is what the front ends have in common.
@@ -20,6 +22,8 @@ type front interface {
 	Release(ctx context.Context) error
 	// Accepting tells whether an accept loop is at work, and how many connections were taken.
 	Accepting() (inside bool, taken uint64)
+	// Admit says anew who may connect.
+	Admit(sockets.Access)
 	// Shutdown stops accepting, finishes what is under way until ctx ends, then cuts it.
 	Shutdown(ctx context.Context) error
 }
@@ -75,6 +79,13 @@ func (f *fronts) report(err error) {
 	case f.failed <- err:
 	default:
 		f.log.Error("front end failed", "error", err)
+	}
+}
+
+// admit says anew who may connect, to each in the order of the configuration.
+func (f *fronts) admit(lists []sockets.Access) {
+	for i := range min(len(f.list), len(lists)) {
+		f.list[i].Admit(lists[i])
 	}
 }
 

@@ -23,7 +23,7 @@ type wanted struct {
 	listen       string
 	mode         configs.FileMode
 	owner, group string
-	needsAllow   bool // uwsgi without allow_from: it must not turn out to be public
+	suits        func(sockets.Addr) error // judges the address of a socket that others have opened; may be nil
 	into         **sockets.Listener
 }
 
@@ -63,10 +63,10 @@ func (o *opener) open(ctx context.Context) (*listeners, error) {
 	}
 	var all []wanted
 	for i, h := range cfg.HTTP {
-		all = append(all, wanted{fmt.Sprintf("http[%d]", i), h.Listen, h.Mode, h.Owner, h.Group, false, &open.http[i]})
+		all = append(all, wanted{fmt.Sprintf("http[%d]", i), h.Listen, h.Mode, h.Owner, h.Group, suitsHTTP(h), &open.http[i]})
 	}
 	for i, u := range cfg.Uwsgi {
-		all = append(all, wanted{fmt.Sprintf("uwsgi[%d]", i), u.Listen, u.Mode, u.Owner, u.Group, len(u.AllowFrom) == 0,
+		all = append(all, wanted{fmt.Sprintf("uwsgi[%d]", i), u.Listen, u.Mode, u.Owner, u.Group, suitsUwsgi(u),
 			&open.uwsgi[i]})
 	}
 	if cfg.Admin.Listen != "" {
@@ -124,11 +124,43 @@ func (o *opener) take(w wanted) error {
 		return configProblem(o.loaded, w.key(), err)
 	}
 	*w.into = listener
-	if listener != nil && w.needsAllow && !listener.Address().IsLoopback() {
-		return configProblem(o.loaded, w.key(), fmt.Errorf("%s is %s, which is public: add allow_from with the "+
-			"addresses of the web servers", addr, listener.Address()))
+	if listener != nil && w.suits != nil {
+		if err := w.suits(listener.Address()); err != nil {
+			return configProblem(o.loaded, w.key(), fmt.Errorf("%s is %s, %w", addr, listener.Address(), err))
+		}
 	}
 	return nil
+}
+
+// What a socket that others have opened may turn out to be. For the others the loader has judged the same.
+var (
+	errPublic    = errors.New("which is public: add allow_from with the addresses of the web servers")
+	errNoAddress = errors.New("whose peers have no address: remove allow_from and deny_from")
+	errNoSenders = errors.New("which anybody may reach: add proxy_protocol_from with the addresses of the load balancers")
+)
+
+func suitsHTTP(h configs.HTTP) func(sockets.Addr) error {
+	return func(addr sockets.Addr) error {
+		switch {
+		case addr.IsUnix() && !h.ProxyProtocol && len(h.AllowFrom)+len(h.DenyFrom) > 0:
+			return errNoAddress
+		case !addr.IsUnix() && h.ProxyProtocol && len(h.ProxyProtocolFrom) == 0:
+			return errNoSenders
+		}
+		return nil
+	}
+}
+
+func suitsUwsgi(u configs.Uwsgi) func(sockets.Addr) error {
+	return func(addr sockets.Addr) error {
+		switch {
+		case addr.IsUnix() && len(u.AllowFrom)+len(u.DenyFrom) > 0:
+			return errNoAddress
+		case len(u.AllowFrom) == 0 && !addr.IsLoopback():
+			return errPublic
+		}
+		return nil
+	}
 }
 
 // bind makes a socket.

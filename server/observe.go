@@ -5,6 +5,7 @@ import (
 	"penknife/admin"
 	"penknife/appcalls"
 	"penknife/cache"
+	"penknife/clients"
 	"penknife/gateway"
 	"penknife/metrics"
 	"penknife/static"
@@ -55,6 +56,8 @@ func (o *observer) RequestDone(r *gateway.Request, outcome gateway.Outcome) {
 func metricNames() metrics.Names {
 	names := metrics.Names{
 		CacheOutcomes: cache.Outcomes(), CacheReasons: cache.Reasons(),
+
+		Refusals: clients.Refusals(),
 
 		Kinds: []string{""}, Static: static.Outcomes(), Exits: workers.ExitCauses(), Retires: workers.RetireReasons(),
 		Calls: appcalls.Operations(), CallStatuses: appcalls.Statuses(),

@@ -59,6 +59,9 @@ func (s *Server) loadAnew(ctx context.Context, read func() (*configs.Loaded, err
 	if err := s.engine.Reload(ctx, loaded); err != nil {
 		return restart, err
 	}
+	if err := s.admit(loaded.Config); err != nil {
+		s.log.Error("the lists of who may connect stay as they were", "error", err)
+	}
 	s.configureCache(boundedCache(loaded.Config))
 	s.logs.level.Set(logLevels[loaded.Config.Log.Level])
 	s.inForce.Store(loaded)
@@ -72,6 +75,7 @@ func (s *Server) loadAnew(ctx context.Context, read func() (*configs.Loaded, err
 // mergeReloaded takes over what a reload can change and lists what else is different from the start.
 func mergeReloaded(start, fresh *configs.Loaded) (merged *configs.Loaded, restart []string) {
 	merged = &configs.Loaded{Config: start.Config, Sources: fresh.Sources, File: fresh.File}
+	mergeAddressLists(&merged.Config, fresh.Config)
 	merged.Config.App = fresh.Config.App
 	merged.Config.Workers = fresh.Config.Workers
 	merged.Config.Log.Slow = fresh.Config.Log.Slow

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"penknife/clients"
 	"penknife/gateway"
 )
 
@@ -147,8 +148,8 @@ func (a *acceptor) take(fd int) {
 	s := a.srv
 	if !a.isUnix && !a.admits() {
 		closeSocket(fd)
-		s.counter.ConnectionRefused()
-		s.warn("peer refused", "reason", "allow_from", "client", peerAddr(&a.peer).String(), "listen", a.ln.Addr().String())
+		s.counter.ConnectionRefused(clients.RefusedAddress)
+		s.warn("peer refused", "reason", clients.RefusedAddress, "client", peerAddr(&a.peer).String(), "listen", a.ln.Addr().String())
 		return
 	}
 	c := s.conns.acquire(s)
@@ -190,7 +191,7 @@ var errTooManyConnections = &gateway.Error{
 // refuse tells a connection over the limit to come back later.
 func (a *acceptor) refuse(c *conn) {
 	s := a.srv
-	s.counter.ConnectionRefused()
+	s.counter.ConnectionRefused(clients.RefusedConnections)
 	s.warn("connection refused", "reason", "limits.connections", "listen", a.ln.Addr().String())
 	if !s.conns.beginRefusal() {
 		c.finish()
@@ -221,11 +222,9 @@ func (a *acceptor) peerPlace() *unix.RawSockaddrAny {
 	return &a.peer
 }
 
-// admits applies allow_from to the last peer; without it, only this machine is let in.
+// admits applies allow_from and deny_from to the last peer; without the first, only this machine is let in.
 func (a *acceptor) admits() bool {
 	ip := peerAddr(&a.peer).Addr()
-	if a.srv.allow.Empty() {
-		return ip.Unmap().IsLoopback()
-	}
-	return a.srv.allow.Contains(ip)
+	access := a.srv.access.Load()
+	return access.Admits(ip) && (access.Selective() || ip.Unmap().IsLoopback())
 }

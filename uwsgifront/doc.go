@@ -14,5 +14,5 @@
 // connection. Shutdown waits for all of them. The engine's goroutines run conn.answer.
 //
 // Locks, all leaves: registry.mu (which connections there are); conn.mu (the descriptor's life, so that Shutdown never
-// touches a number that was given to somebody else); throttle.mu.
+// touches a number that was given to somebody else).
 package uwsgifront

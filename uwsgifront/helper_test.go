@@ -109,9 +109,9 @@ func (r *recorder) add(n *int) {
 	*n++
 }
 
-func (r *recorder) ConnectionOpened()  { r.add(&r.opened) }
-func (r *recorder) ConnectionClosed()  { r.add(&r.closed) }
-func (r *recorder) ConnectionRefused() { r.add(&r.refused) }
+func (r *recorder) ConnectionOpened()        { r.add(&r.opened) }
+func (r *recorder) ConnectionClosed()        { r.add(&r.closed) }
+func (r *recorder) ConnectionRefused(string) { r.add(&r.refused) }
 
 func (r *recorder) ProtocolError(reason string) {
 	r.mu.Lock()

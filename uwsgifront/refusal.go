@@ -2,8 +2,6 @@ package uwsgifront
 
 import (
 	"errors"
-	"sync"
-	"time"
 
 	"penknife/gateway"
 	"penknife/uwsgiproto"
@@ -76,41 +74,5 @@ func (c *conn) refuse(r *refusal) {
 	}
 }
 
-// maxLines is how many warnings of a Server there are in a second. A peer that sends nothing but nonsense must not
-// fill the disk.
-const maxLines = 10
-
-// throttle counts the warnings of the current second.
-type throttle struct {
-	mu         sync.Mutex
-	second     int64
-	lines      int
-	suppressed int
-}
-
-// admit tells whether to log, and how many lines were left out since the last one that was not.
-func (t *throttle) admit(now time.Time) (suppressed int, ok bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if second := now.Unix(); second != t.second {
-		t.second, t.lines = second, 0
-	}
-	if t.lines++; t.lines > maxLines {
-		t.suppressed++
-		return 0, false
-	}
-	suppressed, t.suppressed = t.suppressed, 0
-	return suppressed, true
-}
-
 // warn logs, unless there was too much of it lately.
-func (s *Server) warn(message string, args ...any) {
-	suppressed, ok := s.throttle.admit(time.Now())
-	if !ok {
-		return
-	}
-	if suppressed > 0 {
-		args = append(args, "suppressed", suppressed)
-	}
-	s.log.Warn(message, args...)
-}
+func (s *Server) warn(message string, args ...any) { s.throttle.Warn(s.log, message, args...) }

@@ -2,7 +2,6 @@ package uwsgifront
 
 import (
 	"io"
-	"log/slog"
 	"net"
 	"strconv"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"penknife/configs"
 	"penknife/gateway"
+	"penknife/sockets"
 	"penknife/uwsgiproto"
 )
 
@@ -191,11 +191,15 @@ func TestUnreadBodyIsDrained(t *testing.T) {
 func TestAllowFrom(t *testing.T) {
 	ok := gateway.HandlerFunc(func(*gateway.Request) (*gateway.Response, error) { return whole(200, "", "in"), nil })
 	cases := []struct {
-		allow []string
-		in    bool
-	}{{nil, true}, {[]string{"127.0.0.0/8"}, true}, {[]string{"192.0.2.0/24"}, false}}
+		allow, deny []string
+		in          bool
+	}{
+		{nil, nil, true}, {[]string{"127.0.0.0/8"}, nil, true}, {[]string{"192.0.2.0/24"}, nil, false},
+		{nil, []string{"192.0.2.0/24"}, true}, {nil, []string{"127.0.0.1"}, false},
+		{[]string{"127.0.0.0/8"}, []string{"127.0.0.1"}, false}, {[]string{"127.0.0.1"}, []string{"all"}, true},
+	}
 	for _, c := range cases {
-		f := startWith(t, ":0", configs.Uwsgi{AllowFrom: c.allow}, testLimits(), ok)
+		f := startWith(t, ":0", configs.Uwsgi{AllowFrom: c.allow, DenyFrom: c.deny}, testLimits(), ok)
 		if c.in {
 			if got := f.dial(t).send(get()).all(); !strings.HasSuffix(got, "\r\n\r\nin") {
 				t.Errorf("%v: %q", c.allow, got)
@@ -209,12 +213,21 @@ func TestAllowFrom(t *testing.T) {
 		}
 		f.shutdown(t)
 		lines := strings.Count(f.logs.String(), "peer refused")
-		if f.refused != 30 || lines == 0 || lines > 2*maxLines {
+		if f.refused != 30 || lines == 0 || lines > 20 { // 10 in a second
 			t.Errorf("%d refused, %d lines", f.refused, lines)
 		}
 	}
 	if _, err := New(configs.Uwsgi{AllowFrom: []string{"nonsense"}}, testLimits(), Deps{}); err == nil {
 		t.Error("a bad allow_from was taken")
+	}
+	f := startWith(t, ":0", configs.Uwsgi{}, testLimits(), ok)
+	denied, err := sockets.ParseAccess(nil, []string{"127.0.0.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Admit(denied) // as a reload does
+	if got, _ := io.ReadAll(f.dial(t).send(get())); len(got) != 0 {
+		t.Errorf("after a reload: %q", got)
 	}
 }
 
@@ -246,22 +259,6 @@ func TestConnectionLimit(t *testing.T) {
 	}
 	if f.refused != 1 || f.opened != 1 {
 		t.Errorf("%d refused, %d opened", f.refused, f.opened)
-	}
-}
-
-func TestThrottle(t *testing.T) {
-	logs := &syncBuffer{}
-	s := &Server{log: slog.New(slog.NewTextHandler(logs, nil))}
-	var shown int
-	now := time.Unix(100, 0)
-	for range 5 * maxLines {
-		if _, ok := s.throttle.admit(now); ok {
-			shown++
-		}
-	}
-	suppressed, ok := s.throttle.admit(now.Add(time.Second))
-	if shown != maxLines || !ok || suppressed != 4*maxLines {
-		t.Errorf("%d shown, then %d suppressed, %v", shown, suppressed, ok)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"penknife/clients"
 	"penknife/configs"
 	"penknife/gateway"
 	"penknife/httpdate"
@@ -27,8 +28,8 @@ var ErrStopped = errors.New("uwsgifront: the server has been shut down")
 type Counter interface {
 	ConnectionOpened()
 	ConnectionClosed()
-	// ConnectionRefused: over limits.connections, or from an address that allow_from does not name.
-	ConnectionRefused()
+	// ConnectionRefused: not served, for one of the reasons of package clients.
+	ConnectionRefused(reason string)
 	// ProtocolError: a request was refused, or its body or its answer failed for a limit. The reason is one of a fixed set of labels.
 	ProtocolError(reason string)
 }
@@ -56,27 +57,28 @@ type Server struct {
 	ids      *requestids.Source
 	open     *atomic.Int64
 	limits   configs.Limits
-	allow    sockets.Set
+	access   atomic.Pointer[sockets.Access]
 
 	conns    *registry
 	date     httpdate.Line
-	throttle throttle
+	throttle clients.Throttle
 	blocks   sync.Pool    // of *[]byte with blockSize bytes
 	slow     atomic.Int64 // connections that left the fast path
 }
 
-// New makes a Server for one uwsgi section. Of cfg it uses AllowFrom; listening is the caller's. It fails only when
-// AllowFrom does not parse. A limit or timeout of zero means none, except those of the head, which get the
+// New makes a Server for one uwsgi section. Of cfg it uses AllowFrom and DenyFrom; listening is the caller's. It
+// fails only when they do not parse. A limit or timeout of zero means none, except those of the head, which get the
 // configuration's defaults.
 func New(cfg configs.Uwsgi, limits configs.Limits, deps Deps) (*Server, error) {
-	allow, err := sockets.ParseSet(cfg.AllowFrom)
+	access, err := sockets.ParseAccess(cfg.AllowFrom, cfg.DenyFrom)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{
 		handler: deps.Handler, observer: deps.Observer, counter: deps.Counter, nextID: deps.NextID,
-		log: deps.Log, ids: deps.IDs, open: deps.Open, limits: limits.WithHeadDefaults(), allow: allow, conns: newRegistry(),
+		log: deps.Log, ids: deps.IDs, open: deps.Open, limits: limits.WithHeadDefaults(), conns: newRegistry(),
 	}
+	s.Admit(access)
 	if s.limits.HeaderTime <= 0 {
 		s.limits.HeaderTime = configs.Default().Limits.HeaderTime
 	}
@@ -131,6 +133,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// Admit says anew who may connect over TCP, by allow_from and deny_from.
+func (s *Server) Admit(access sockets.Access) { s.access.Store(&access) }
+
 // Part does nothing: every answer ends its connection as it is.
 func (s *Server) Part() {}
 
@@ -154,5 +159,6 @@ type noCounter struct{}
 
 func (noCounter) ConnectionOpened()    {}
 func (noCounter) ConnectionClosed()    {}
-func (noCounter) ConnectionRefused()   {}
 func (noCounter) ProtocolError(string) {}
+
+func (noCounter) ConnectionRefused(string) {}
