@@ -33,7 +33,9 @@ func (t *Throttle) admit(now time.Time) (suppressed int, ok bool) {
 }
 
 // Warn logs, unless there was too much of it lately; then the next line says how many there were.
-func (t *Throttle) Warn(log *slog.Logger, message string, args ...any) { t.warn(time.Now(), log, message, args...) }
+func (t *Throttle) Warn(log *slog.Logger, message string, args ...any) {
+	t.warn(time.Now(), log, message, args...)
+}
 
 func (t *Throttle) warn(now time.Time, log *slog.Logger, message string, args ...any) {
 	suppressed, ok := t.admit(now)
