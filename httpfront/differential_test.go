@@ -66,10 +66,10 @@ func newFrontReader(t testing.TB) *frontReader {
 	return f
 }
 
-func (f *frontReader) ConnectionOpened()  {}
-func (f *frontReader) ConnectionClosed()  {}
-func (f *frontReader) ConnectionRefused() {}
-func (f *frontReader) ConnectionIdle()    {}
+func (f *frontReader) ConnectionOpened()        {}
+func (f *frontReader) ConnectionClosed()        {}
+func (f *frontReader) ConnectionRefused(string) {}
+func (f *frontReader) ConnectionIdle()          {}
 func (f *frontReader) ProtocolError(reason string) {
 	f.reason, f.refused = reason, string(f.c.head.method)
 }
