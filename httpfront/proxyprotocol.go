@@ -13,11 +13,23 @@ import (
 // proxyReadStep bounds what is allocated for a header before it has arrived.
 const proxyReadStep = 512
 
-// Labels of connections whose PROXY protocol header did not come; that of a bad one is its problem's name.
+// proxyReasons are the labels of headers that cannot be used.
+var proxyReasons = [...]string{
+	proxyproto.ProblemMissing:  "proxy_missing",
+	proxyproto.ProblemLine:     "proxy_line",
+	proxyproto.ProblemLongLine: "proxy_long_line",
+	proxyproto.ProblemVersion:  "proxy_version",
+	proxyproto.ProblemFamily:   "proxy_family",
+	proxyproto.ProblemLength:   "proxy_length",
+	proxyproto.ProblemTLV:      "proxy_tlv",
+	proxyproto.ProblemChecksum: "proxy_checksum",
+	proxyproto.ProblemLarge:    "proxy_large",
+}
+
+// Labels and texts of connections whose header did not come.
 const (
-	proxyLabel   = "proxy_"
-	proxySlow    = proxyLabel + "slow"
-	proxyCut     = proxyLabel + "cut"
+	proxySlow    = "proxy_slow"
+	proxyCut     = "proxy_cut"
 	proxyTooSlow = "the PROXY protocol header took too long to arrive (limits.header_timeout)"
 	proxyIsCut   = "the connection ends within its PROXY protocol header"
 )
@@ -73,7 +85,7 @@ func (c *conn) failProxyHeader(received int, err error) {
 	reason, text := "", err.Error()
 	switch {
 	case errors.As(err, &problem):
-		reason = proxyLabel + problem.Problem.String()
+		reason = proxyReasons[problem.Problem]
 		if problem.Problem == proxyproto.ProblemLarge {
 			text += " (limits.proxy_header)"
 		}

@@ -12,6 +12,7 @@ import (
 
 	"penknife/configs"
 	"penknife/gateway"
+	"penknife/proxyproto"
 	"penknife/sockets"
 )
 
@@ -123,6 +124,17 @@ func TestProxyHeaderRefused(t *testing.T) {
 	}
 	if len(f.outcomes) != 0 {
 		t.Errorf("%d requests", len(f.outcomes))
+	}
+}
+
+func TestProxyReasonsAreThoseOfTheCodec(t *testing.T) {
+	if len(proxyReasons) != int(proxyproto.ProblemLarge)+1 || (proxyproto.ProblemLarge+1).String() != "unknown" {
+		t.Fatal("there are problems without a reason")
+	}
+	for problem, reason := range proxyReasons {
+		if problem > 0 && reason != "proxy_"+proxyproto.Problem(problem).String() {
+			t.Errorf("%s is called %s", proxyproto.Problem(problem), reason)
+		}
 	}
 }
 
