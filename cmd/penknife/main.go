@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"syscall"
 
@@ -16,16 +15,12 @@ import (
 var version string
 
 func main() {
-	signals := make(chan os.Signal, 8)
-	// SIGPIPE is among them so that a log whose reader has gone is a failed write and not our end.
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1,
-		syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGPIPE)
 	p := program{
 		environ: os.Environ(),
 		stdout:  os.Stdout,
 		stderr:  os.Stderr,
 		version: versionText(version),
-		signals: signals,
+		signals: subscribe(),
 		serve:   server.Run,
 		command: ownCommand(),
 		become:  syscall.Exec,
