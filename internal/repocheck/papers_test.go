@@ -10,7 +10,7 @@ import (
 )
 
 // papers are the pages whose promises are checked here.
-var papers = []string{"docs/limits.md"}
+var papers = []string{"docs/limits.md", "docs/failure-modes.md", "SECURITY.md"}
 
 // spans finds what a page has in backquotes.
 var spans = regexp.MustCompile("`([^`\n]+)`")
@@ -87,6 +87,39 @@ func TestPapersQuoteMessages(t *testing.T) {
 	}
 	if found < 20 {
 		t.Errorf("only %d messages were found", found)
+	}
+}
+
+// TestPapersNameTestsThatExist: who holds a promise is there.
+func TestPapersNameTestsThatExist(t *testing.T) {
+	tests := map[string]bool{}
+	for _, s := range sources(t) {
+		if !s.test {
+			continue
+		}
+		for _, declaration := range s.file.Decls {
+			if function, ok := declaration.(*ast.FuncDecl); ok && function.Recv == nil {
+				tests[function.Name.Name] = true
+			}
+		}
+	}
+	name := regexp.MustCompile(`^(?:Test|Fuzz)[A-Z]\w*$`)
+	for _, page := range papers {
+		found := 0
+		for n, line := range readLines(t, page) {
+			for _, span := range spans.FindAllStringSubmatch(line, -1) {
+				if !name.MatchString(span[1]) {
+					continue
+				}
+				found++
+				if !tests[span[1]] {
+					t.Errorf("%s:%d: there is no %s", page, n+1, span[1])
+				}
+			}
+		}
+		if found < 10 && page != "docs/limits.md" {
+			t.Errorf("%s names %d tests", page, found)
+		}
 	}
 }
 
