@@ -2,10 +2,12 @@
 
 import os
 import pathlib
+import sqlite3
 import tempfile
 import unittest
 
-from harness import cases, intervals, nginx, peers, processes, report, wrk
+from harness import cases, database, extras, goals, growth, intervals, measure, nginx, peers, probe, processes, program
+from harness import report, watching, wrk
 
 
 def load(**changed):
@@ -56,21 +58,65 @@ class WhatCounts(unittest.TestCase):
     def test_a_busy_generator(self):
         self.assertTrue(self.reasons(generator_busy=0.97))
 
+    def paced(self, **changed):
+        plan = wrk.Plan(threads=2, connections=32, seconds=2, script="load.lua", rate=500)
+        return wrk.reasons(load(**changed), plan, 150, 14)
+
+    def test_a_fixed_rate(self):
+        self.assertEqual(self.paced(bytes=1), [])
+        self.assertEqual(self.paced(late=3000), ["load generator 3.0 ms late"])
+        self.assertEqual(self.paced(requests=900), ["900 requests of 1000 that were due"])
+
+    def test_wrong_bytes(self):
+        errors = {**dict.fromkeys(wrk.ERRORS, 0), "wrong": 1}
+        self.assertEqual(self.paced(errors=errors), ["1 wrong errors"])
+
     def test_no_request(self):
         self.assertEqual(self.reasons(requests=0, bytes=0), ["no request was answered"])
 
 
 class Names(unittest.TestCase):
     def test_every_listed_case_exists(self):
-        for text in (cases.ALL, cases.QUICK):
-            for case in cases.parse(text, 32):
-                self.assertTrue(any(peers.suits(p, case, 1) for p in peers.PEERS.values()))
+        names = {*cases.ALL.split(","), *cases.QUICK.split(","), *goals.CASES, *growth.CASES}
+        for case in cases.parse(",".join(names), 32):
+            extra = isinstance(case, extras.Extra)
+            every = list(peers.PEERS.values())
+            self.assertTrue(watching.servers(case, every, 1) if extra else [p for p in every if peers.suits(p, case, 1)])
+
+    def test_every_peer_has_a_case(self):
+        found = set()
+        for case in cases.parse(cases.ALL, 32):
+            every = list(peers.PEERS.values())
+            extra = isinstance(case, extras.Extra)
+            suited = watching.servers(case, every, 1) if extra else [p for p in every if peers.suits(p, case, 1)]
+            found.update(p.name for p in suited)
+        self.assertEqual(set(peers.PEERS) - found, set())
+
+    def test_what_differs_from_the_run(self):
+        case = cases.parse_one("nginx-flask@64x4~500", 32)
+        self.assertEqual((case.topology.name, case.work.name, case.connections, case.processes, case.rate),
+                         ("nginx", "flask", 64, 4, 500.0))
+        self.assertEqual(cases.parse_one("http-hellox3", 32).processes, 3)
+
+    def test_sizes(self):
+        get, post = cases.work_of("get3k"), cases.work_of("post4m")
+        self.assertEqual((get.path, get.upload, get.expect), ("/bytes?3072", 0, cases.ALPHABET * 48))
+        self.assertEqual((post.path, post.upload, post.expect), ("/upload", 4 << 20, b"4194304\n"))
+        self.assertEqual((cases.work_of("get0").expect, cases.work_of("get5").expect), (b"", cases.ALPHABET[:5]))
+        self.assertEqual((cases.work_of("get65m"), cases.work_of("put1k")), (None, None))
+
+    def test_extra_cases(self):
+        self.assertEqual(cases.parse_one("memory", 32).workers, 8)
+        self.assertEqual(cases.parse_one("memory@4", 32).workers, 4)
+        self.assertIsNone(extras.parse("idle@3"))
+        counted = watching.servers(extras.parse("allocs"), peers.PEERS.values(), 1)
+        self.assertEqual([p.name for p in counted], ["penknife-counted"])
 
     def test_connections(self):
         self.assertEqual([c.connections for c in cases.parse("http-hello,http-hello@1", 32)], [32, 1])
 
     def test_unknown_cases(self):
-        for name in ("http", "http-nothing", "ftp-hello", "http-hello@", "http-hello@x"):
+        for name in ("http", "http-nothing", "ftp-hello", "http-hello@", "http-hello@x", "http-hello@0", "http-hello~0", "idle@3"):
             with self.assertRaises(cases.CaseError):
                 cases.parse(name, 32)
 
@@ -78,6 +124,19 @@ class Names(unittest.TestCase):
         sleep = cases.parse_one("http-sleep", 32)
         self.assertFalse(peers.suits(peers.PEERS["gunicorn-sync"], sleep, 1))
         self.assertTrue(peers.suits(peers.PEERS["gunicorn-gthread"], sleep, 1))
+
+    def test_debian_packages_serve_no_framework(self):
+        debian = peers.PEERS["gunicorn-debian"]
+        self.assertTrue(peers.suits(debian, cases.parse_one("http-hello", 32), 1))
+        self.assertFalse(peers.suits(debian, cases.parse_one("http-flask", 32), 1))
+
+    def test_missing_peers_say_why(self):
+        installed = {"bjoern": "cannot be built: no ev.h", "granian": "2.8"}
+        self.assertEqual(peers.missing(peers.PEERS["bjoern"], "/", installed), "bjoern is not installed: cannot be built: no ev.h")
+        self.assertEqual(peers.missing(peers.PEERS["cheroot"], "/", installed), "cheroot is not installed")
+        self.assertEqual(peers.missing(peers.PEERS["granian"], "/", installed), "")
+        self.assertEqual(peers.missing(peers.PEERS["waitress-debian"], "/", installed), "Debian's python3-waitress is not installed")
+        self.assertEqual(peers.missing(peers.PEERS["waitress-debian"], "/", {"debian:python3-waitress": "2"}), "")
 
     def test_every_command_can_be_made(self):
         with tempfile.TemporaryDirectory() as files:
@@ -87,7 +146,7 @@ class Names(unittest.TestCase):
 
     def check_command(self, peer, protocol, files):
         for blade in peer.blades:
-            start = peers.Start("ROOT", "ENV/bin/python", "plain", 2, 4, blade=blade, files=files, **{protocol: "127.0.0.1:9"})
+            start = peers.Start("ROOT", "ENV/bin/python", "plain", 2, 4, blade=blade, files=files, scratch=files, **{protocol: "127.0.0.1:9"})
             argv = peer.command(start)
             self.assertTrue(all(isinstance(a, str) and a for a in argv), argv)
             named = [pathlib.Path(a).read_text("ascii") if a.endswith(".conf") else a for a in argv]
@@ -109,6 +168,147 @@ class Accounting(unittest.TestCase):
         self.assertGreater(processes.pss(own.pid), 1 << 20)
         self.assertIsNone(processes.read_stat(0))
 
+    def test_activity_of_this_process(self):
+        cpu, switches = processes.task_activity(os.getpid())
+        for _ in range(3):
+            os.sched_yield()
+            probe.time.sleep(0.001)
+        sum(range(200_000))
+        later, more = processes.task_activity(os.getpid())
+        self.assertGreater(later, cpu)
+        self.assertGreaterEqual(more, switches + 3)
+        self.assertEqual(processes.task_activity(0), (0.0, 0))
+
+
+def round_of(number, rate, p99=1000, cpu=10.0, reasons=()):
+    return {"number": number, "reasons": list(reasons), "cpu_us": cpu, "load": {"rate": rate, "p50": 500, "p99": p99}}
+
+
+def peer_of(name, rounds, memory=1 << 20, fresh=1.0):
+    return {"peer": name, "rounds": rounds, "summary": {"memory": memory, "fresh_ms": fresh}}
+
+
+class Goals(unittest.TestCase):
+    def judge(self, case, rivals, ours=(100, 100)):
+        penknife = peer_of("penknife", [round_of(i, rate) for i, rate in enumerate(ours)])
+        return goals.judge({"cases": [{"case": case, "peers": [penknife, *rivals]}]})
+
+    def test_a_ratio_of_rounds_that_count_on_both_sides(self):
+        rival = peer_of("uwsgi", [round_of(0, 45), round_of(1, 1000, reasons=["busy"])])
+        found = {v.against: v for v in self.judge("http-hello", [rival])}
+        self.assertEqual((found["uwsgi"].state, found["uwsgi"].measured), (goals.MET, "2.22 (2.22 … 2.22)"))
+        self.assertEqual(found["granian"].state, goals.UNKNOWN)
+
+    def test_not_met(self):
+        rival = peer_of("uwsgi", [round_of(0, 60), round_of(1, 40)])
+        verdict = self.judge("http-hello", [rival])[0]
+        self.assertEqual((verdict.state, verdict.measured), (goals.MET, "2.08 (1.67 … 2.50)"))
+        self.assertIn("the interval holds the goal", verdict.remark)
+        self.assertEqual(self.judge("http-hello", [peer_of("uwsgi", [round_of(0, 51)])])[0].state, goals.NOT_MET)
+
+    def test_the_best_peer_is_who_is_closest(self):
+        rivals = [peer_of("bjoern", [round_of(0, 90)]), peer_of("granian", [round_of(0, 95)]), peer_of("floor", [round_of(0, 500)])]
+        verdict = self.judge("close-hello", rivals)[0]
+        self.assertEqual((verdict.against, verdict.state), ("granian", goals.MET))
+
+    def test_latencies_of_who_serves_some_connections_are_left_out(self):
+        rivals = [peer_of("uwsgi", [round_of(0, 90, p99=10)], fresh=None), peer_of("granian", [round_of(0, 90, p99=1900)])]
+        verdict = self.judge("http-mixed", rivals)[0]
+        self.assertEqual((verdict.against, verdict.state), ("granian", goals.NOT_MET))
+        self.assertIn("without uwsgi", verdict.remark)
+
+    def test_transfers_take_no_more_memory_than_the_peer_they_beat(self):
+        found = self.judge("http-get1m", [peer_of("uwsgi", [round_of(0, 50)], memory=1 << 19)])
+        self.assertEqual([v.state for v in found], [goals.MET, goals.NOT_MET])
+
+    def test_extras(self):
+        def row(peer, **values):
+            return {"peer": peer, "base": "http", "values": values}
+
+        data = {"cases": [], "extras": [
+            {"kind": "memory", "case": "memory", "workers": 8, "rows": [row("penknife", mib=200.0), row("uwsgi", mib=199.0)]},
+            {"kind": "idle", "case": "idle", "workers": 0, "rows": [row("penknife", cpu_percent=0.01, wakes=4.9)]},
+            {"kind": "allocs", "case": "allocs", "workers": 0, "rows": [row("penknife-counted", objects=0.02)]}]}
+        self.assertEqual([v.state for v in goals.judge(data)], [goals.NOT_MET, goals.MET, goals.MET, goals.NOT_MET])
+
+    def test_every_goal_has_its_case_and_servers(self):
+        for goal in goals.GOALS:
+            self.assertTrue(goal.against == goals.BEST or goal.against in goals.CASES[goal.case], goal)
+
+
+class Growth(unittest.TestCase):
+    def test_curves_in_the_order_of_what_grows(self):
+        def case(name, rate):
+            return {"case": name, "peers": [{"peer": "penknife", "summary": {"rate": rate, "p99_us": 5000, "fresh_ms": 1}},
+                                            {"peer": "uwsgi", "summary": {"rate": rate, "p99_us": 1, "fresh_ms": None}},
+                                            {"peer": "granian"}]}
+
+        data = {"cases": [case("http-hello@32", 7), case("http-hello@1", 3), case("http-hello@64x2", 9)], "extras": [
+            {"case": "memory@2", "rows": [{"peer": "uwsgi", "values": {"mib": 12.0}}, {"peer": "granian", "values": {}}]}]}
+        sweeps = {s.name: s for s in growth.SWEEPS}
+        rates = growth.curves(data, sweeps["connections"], growth.rate)
+        self.assertEqual([(c.server, c.points) for c in rates], [("penknife", [(1, 3), (32, 7)]), ("uwsgi", [(1, 3), (32, 7)])])
+        latencies = growth.curves(data, sweeps["connections"], growth.p99_ms)
+        self.assertEqual([(c.server, c.points) for c in latencies], [("penknife", [(1, 5.0), (32, 5.0)])])
+        memory = growth.curves(data, sweeps["memory"], growth.memory_mib)
+        self.assertEqual([(c.server, c.points) for c in memory], [("uwsgi", [(2, 12.0)])])
+
+
+class Choosing(unittest.TestCase):
+    def chosen(self, *argv):
+        asked = program.arguments(list(argv))
+        return asked, [(case.name, [p.name for p in wanted]) for case, wanted in asked.wanted]
+
+    def test_a_selection_has_its_own_servers(self):
+        asked, found = self.chosen("--goals")
+        self.assertEqual(dict(found)["nginx-hello"], ["penknife", "uwsgi"])
+        self.assertEqual((asked.name, asked.rounds, asked.seconds, asked.drop), ("goals", 6, 1, 0.4))
+
+    def test_less_of_a_selection(self):
+        _, found = self.chosen("--goals", "--case", "http-hello,nginx-hello", "--peers", "floor,penknife")
+        self.assertEqual(found, [("http-hello", ["floor", "penknife"]), ("nginx-hello", ["penknife"])])
+
+    def test_without_a_selection(self):
+        _, found = self.chosen("--case", "http-hello", "--peers", "bjoern")
+        self.assertEqual(found, [("http-hello", ["bjoern"])])
+        _, found = self.chosen()
+        self.assertEqual([name for name, _ in found], cases.ALL.split(","))
+
+    def test_the_command_gives_the_same_run(self):
+        for argv in (["--goals", "--case", "http-hello"], ["--case", "http-hello", "--peers", "bjoern"], ["--growth"], []):
+            asked, found = self.chosen(*argv)
+            again, same = self.chosen(*program.command_line(asked).split()[1:])
+            self.assertEqual((found, asked.rounds, asked.drop, asked.name), (same, again.rounds, again.drop, again.name))
+
+
+class Dropping(unittest.TestCase):
+    def test_who_is_far_behind_has_no_more_rounds(self):
+        def subject(name, *rates):
+            found = measure.Subject(peers.PEERS[name], 2, 1)
+            for number, rate in enumerate(rates):
+                one = load(requests=rate, seconds=1.0)
+                found.rounds.append(measure.Round(number, one, [], 1.0, 0.0, 1, 0.0, 1.0))
+            return found
+
+        settings = measure.Settings("", "", {}, 2, 1, 6, 1, 2, 1, 0.1, 0.0, drop=0.4)
+        bench = measure.Bench(cases.parse_one("http-hello", 32), [], settings, print)
+        bench.subjects = [subject("penknife", 100, 100), subject("uwsgi", 39, 39), subject("granian", 41, 41), subject("bjoern")]
+        self.assertEqual(len(bench.order(1)), 4)
+        self.assertEqual([s.peer.name for s in bench.order(2)], ["penknife", "granian", "bjoern"])
+        self.assertEqual([s.peer.name for s in bench.order(3)], ["bjoern", "granian", "penknife"])
+
+
+class Pages(unittest.TestCase):
+    def test_the_page_shows_the_rows_of_the_database(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "books.sqlite")
+            database.make(path)
+            connection = sqlite3.connect(path)
+            rows = connection.execute("SELECT title, year FROM book WHERE shelf = 3 ORDER BY year").fetchall()
+            connection.close()
+        page = database.page(3).decode()
+        self.assertEqual(page.count("<li>"), len(rows))
+        self.assertIn(f"<li>{rows[-1][0].replace('&', '&amp;')}, {rows[-1][1]}</li>\n</ul>", page)
 
 
 class Saving(unittest.TestCase):
@@ -118,12 +318,13 @@ class Saving(unittest.TestCase):
                          "bin/penknife --chdir . -s $TMP/x.sock")
 
     def test_private_texts_are_refused(self):
-        for text in ("see /home/me/x", "/tmp/x", "https://pypi.example/simple", "at http://10.0.0.1/"):
+        for text in ("see /home/me/x", "/tmp/x", "https://pypi.example/simple", "/usr/local/bin/x", "at http://10.0.0.1/"):
             with self.assertRaises(report.PrivateError):
                 report.save("never-written", text)
 
     def test_public_texts(self):
-        self.assertIsNone(report.PRIVATE.search("bin/penknife http://127.0.0.1:80/ bench/apps wrk/4.1 bench/data/x"))
+        self.assertIsNone(report.PRIVATE.search("bin/penknife http://127.0.0.1:80/ bench/apps wrk/4.1 bench/data/x "
+                                                "http://www.w3.org/2000/svg /usr/bin/python3 -m waitress"))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The application without a framework: one path for each kind of work, no other code in between."""
 
+import functools
 import hashlib
 import time
 
@@ -32,6 +33,16 @@ def ten_kib(environ, start_response):
 
 def one_mib(environ, start_response):
     return answer(start_response, ONE_MIB)
+
+
+@functools.cache
+def body_of(size):
+    """Made at the first request of a size, so that it is no part of the other cases' memory."""
+    return (bytes(range(32, 96)) * (size // 64 + 1))[:size]
+
+
+def sized(environ, start_response):
+    return answer(start_response, body_of(int(environ["QUERY_STRING"])))
 
 
 def blocks(environ):
@@ -78,7 +89,7 @@ def missing(environ, start_response):
 
 ROUTES = {
     "/hello": hello, "/1k": one_kib, "/10k": ten_kib, "/1m": one_mib, "/upload": upload, "/digest": digest, "/stream": stream,
-    "/sleep": sleep, "/slow": slow,
+    "/bytes": sized, "/sleep": sleep, "/slow": slow,
 }
 
 

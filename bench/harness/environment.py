@@ -1,12 +1,18 @@
-"""What has to be there before anything is measured: the virtual environment of the peers, and the floor."""
+"""What has to be there before anything is measured: the virtual environment of the peers, the floor and the
+load generator."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 
 DEBIAN_PYTHON = "/usr/bin/python3"
+DEBIAN = ("gunicorn", "libapache2-mod-wsgi-py3", "python3-cheroot", "python3-waitress", "uwsgi-core", "apache2", "wrk")
+LIST = ("import importlib.metadata as m, json, platform; "
+        "print(json.dumps([platform.python_version(), {d.metadata['Name'].lower().replace('-', '_'): d.version "
+        "for d in m.distributions()}]))")
 
 
 class PreparationError(RuntimeError):
@@ -20,20 +26,62 @@ def base_python():
 
 def prepare(root, say):
     """Makes .venv-bench unless it is complete, and gives its Python."""
-    directory, pins = os.path.join(root, ".venv-bench"), os.path.join(root, "bench", "requirements.txt")
+    directory = os.path.join(root, ".venv-bench")
+    pins, built = (os.path.join(root, "bench", name) for name in ("requirements.txt", "requirements-built.txt"))
     python, stamp = os.path.join(directory, "bin", "python"), os.path.join(directory, ".complete")
-    with open(pins, "rb") as file:
-        wanted = hashlib.sha256(file.read()).hexdigest() + "\n" + base_python()
-    if os.path.exists(stamp):
-        with open(stamp, encoding="utf-8") as file:
-            if file.read() == wanted:
-                return python
-    say("making .venv-bench")
+    wanted = hashlib.sha256(read(pins) + read(built)).hexdigest() + "\n" + base_python()
+    if os.path.exists(stamp) and read(stamp).decode() == wanted:
+        return python
+    say("making .venv-bench, which compiles some servers: it takes minutes")
     create(directory)
-    run(pip(python) + ["install", "--quiet", "--disable-pip-version-check", "-r", pins])
+    install = pip(python) + ["install", "--quiet", "--disable-pip-version-check"]
+    run(install + ["-r", pins])
+    with open(failures_file(root), "w", encoding="utf-8") as file:
+        json.dump(build_each(install, read(built).decode(), say), file)
     with open(stamp, "w", encoding="utf-8") as file:
         file.write(wanted)
     return python
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def failures_file(root):
+    return os.path.join(root, ".venv-bench", ".failures")
+
+
+def build_each(install, pins, say):
+    """Builds the servers that need a compiler. Gives those that could not be built, with the reason."""
+    failures = {}
+    for pin in (line.strip() for line in pins.splitlines()):
+        if pin and not pin.startswith("#"):
+            try:
+                run(install + [pin])
+            except PreparationError as error:
+                failures[pin.partition("==")[0].lower()] = "cannot be built: " + str(error).splitlines()[-1]
+                say(f"{pin} cannot be built")
+    return failures
+
+
+def found(root, python):
+    """What there is: the interpreter's version, and distributions with their versions, or why they are not there.
+    Debian's packages are named debian:PACKAGE."""
+    interpreter, installed = json.loads(output([python, "-c", LIST]))
+    with open(failures_file(root), encoding="utf-8") as file:
+        installed = {**json.load(file), **installed}
+    if shutil.which("dpkg-query"):
+        for line in output(["dpkg-query", "-W", "-f", "${Status}\t${Package}\t${Version}\n", *DEBIAN]).splitlines():
+            status, package, version = line.split("\t")
+            if status.endswith(" installed"):
+                installed["debian:" + package] = version
+    return interpreter, installed
+
+
+def output(argv):
+    """What a command prints; it may fail for some of what it was asked."""
+    return subprocess.run(argv, capture_output=True, text=True, check=False).stdout
 
 
 def create(directory):
@@ -52,10 +100,12 @@ def pip(python):
     raise PreparationError("no pip: install python3-venv or python3-pip")
 
 
-def build_floor(root):
-    """Builds bin/bench-floor; without Go it is left out, and the table says so."""
-    if shutil.which("go"):
-        run(["go", "build", "-trimpath", "-o", os.path.join("bin", "bench-floor"), "./bench/floor"], cwd=root)
+def build_tools(root):
+    """Builds the floor and the load generator that compares."""
+    if not shutil.which("go"):
+        raise PreparationError("no go on PATH: it builds the load generator")
+    for name in ("floor", "load"):
+        run(["go", "build", "-trimpath", "-o", os.path.join("bin", "bench-" + name), "./bench/" + name], cwd=root)
 
 
 def run(argv, cwd=None):

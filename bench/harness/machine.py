@@ -5,9 +5,8 @@ import platform
 import re
 import subprocess
 
-LIST = ("import importlib.metadata as m, json, platform; "
-        "print(json.dumps([platform.python_version(), {d.metadata['Name'].lower(): d.version "
-        "for d in m.distributions()}]))")
+PEERS = ("uwsgi", "gunicorn", "granian", "fastpysgi", "bjoern", "mod_wsgi", "waitress", "cheroot", "gevent", "flask",
+         "django")
 
 
 def describe():
@@ -41,19 +40,19 @@ def first(pattern, text):
 
 def versions(root, python, installed):
     """Name to version, of what is measured and of what measures."""
-    interpreter, _ = installed
+    interpreter = installed[0]
     penknife = output(os.path.join(root, "bin", "penknife"), "version").splitlines()
     return {
         "penknife": penknife[0] if penknife else "not built",
         "commit": first(r"^(\w+)$", output("git", "-C", root, "rev-parse", "--short=12", "HEAD")),
         "CPython of the servers": interpreter,
-        "uWSGI": first(r"([\d.]+\S*)", output("uwsgi", "--version")),
+        "uWSGI of Debian": first(r"([\d.]+\S*)", output("uwsgi", "--version")),
         "CPython in uWSGI": first(r"Python version: *([\d.]+)", output(
             "timeout", "5", "uwsgi", "--plugin", "python3", "--http-socket", "127.0.0.1:0", "--need-app",
             "--module", "no_such_module")),
         "nginx": first(r"nginx/([\d.]+)", output("nginx", "-v")),
         "wrk": first(r"wrk (?:\S+/)?([\d.]+\S*)", output("wrk", "-v")),
         "Go": first(r"go(\d[\w.]*)", output("go", "version")),
-        **{name: installed[1].get(name, "not there") for name in (
-            "gunicorn", "granian", "fastpysgi", "waitress", "cheroot", "flask")},
+        **{name: installed[1].get(name, "not there") for name in PEERS},
+        **{name.replace(":", "'s "): version for name, version in installed[1].items() if name.startswith("debian:")},
     }

@@ -8,7 +8,8 @@ import threading
 import time
 from dataclasses import asdict, dataclass, field
 
-from . import cases, nginx, peers, probe, wrk
+from . import cases, database, nginx, peers, probe, wrk
+from .intervals import median
 from .processes import Server, others_cpu
 
 READY_SECONDS = 20
@@ -16,6 +17,7 @@ WARM_SECONDS = 1
 STARVED_MS = 1000.0
 NOT_ASKED = -1.0
 SLOW_SECONDS = 0.1  # what /slow of the application takes
+DROP_ROUNDS = 2
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Settings:
     nginx_workers: int
     others: float  # share of the machine's time that others may use during a round that counts
     deadline: float  # of time.monotonic(): no round starts after it
+    drop: float = 0.0  # a server with less than this share of penknife's requests has DROP_ROUNDS rounds; 0: all have all
 
 
 @dataclass
@@ -62,6 +65,7 @@ class Subject:
     wire_size: int = 0
     problem: str = ""
     idle_memory: int = 0
+    dropped: bool = False  # so far behind that it has no more rounds
     rounds: list = field(default_factory=list)
 
 
@@ -81,20 +85,35 @@ def write_files(directory):
     return files
 
 
+def apps_of(root):
+    return os.path.join(root, "bench", "apps")
+
+
+def make_plan(directory, case, settings):
+    """How the load is made, with the files that it needs."""
+    script = wrk.write_script(os.path.join(directory, "load.lua"), case.work)
+    expect = os.path.join(directory, "expect")
+    with open(expect, "wb") as file:
+        file.write(case.work.expect)
+    return wrk.Plan(settings.wrk_threads, case.connections, settings.seconds, script, case.topology.headers, case.rate,
+                    os.path.join(settings.root, "bin", "bench-load"), expect, case.work.upload, case.topology.closes)
+
+
 class Sampler:
     """Looks at memory and asks as a new client while the generator runs. A thread of its own; stop() ends it."""
 
     def __init__(self, subject, case, seconds):
         self.subject, self.case, self.interval = subject, case, max(0.6, seconds / 4)
         self.limit_ms = min(STARVED_MS, 250 * seconds)
-        self.memory, self.fresh = 0, NOT_ASKED
+        self.memory, self.fresh, self.wrong = 0, NOT_ASKED, 0
         self.done = threading.Event()
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
 
     def run(self):
         while not self.done.wait(self.interval):
-            answered = probe.fresh_connection_ms(self.subject.port, self.case, timeout=2.0)
+            answered, right = probe.fresh_connection_ms(self.subject.port, self.case, timeout=2.0)
+            self.wrong += not right
             # A late answer is none: it may have come only because the generator went.
             late = answered is None or answered > self.limit_ms
             self.fresh = None if late or self.fresh is None else max(self.fresh, answered)
@@ -118,11 +137,14 @@ class Bench:
         try:
             # Entered first, left last: the servers end before their directory goes.
             self.directory = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))
-            script = wrk.write_script(os.path.join(self.directory, "load.lua"), self.case.work)
-            s = self.settings
-            self.plan = wrk.Plan(s.wrk_threads, self.case.connections, s.seconds, script, self.case.topology.headers)
+            os.chmod(self.directory, 0o755)  # Apache's workers have a user of their own
+            self.plan = make_plan(self.directory, self.case, self.settings)
             self.stack.callback(self.end_all)
             self.files = write_files(self.directory) if self.case.work.blade else ""
+            self.environ = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": apps_of(self.settings.root)}
+            if self.case.work.module == "djangopage":
+                self.environ["BENCH_SQLITE"] = os.path.join(self.directory, "books.sqlite")
+                database.make(self.environ["BENCH_SQLITE"])
             self.start_all()
         except BaseException:
             self.stack.close()
@@ -154,12 +176,12 @@ class Bench:
     def prepare(self, peer):
         """Decides on processes, threads and addresses. A server that has one process gets all the threads there."""
         s = self.settings
-        threads = self.case.work.threads or s.threads
-        start = peers.Start(s.root, s.python, self.case.work.module, s.processes, threads,
-                            closes=self.case.topology.closes, streamed=self.case.work.streamed, blade=self.case.work.blade,
-                            files=self.files, **self.addresses(peer))
+        processes, threads = self.case.processes or s.processes, self.case.work.threads or s.threads
+        start = peers.Start(s.root, s.python, self.case.work.module, processes, threads, closes=self.case.topology.closes,
+                            streamed=self.case.work.streamed, blade=self.case.work.blade, files=self.files,
+                            scratch=self.directory, **self.addresses(peer))
         one = not peer.processes
-        subject = Subject(peer, 1 if one else s.processes, threads * s.processes if one else threads)
+        subject = Subject(peer, 1 if one else processes, threads * processes if one else threads)
         subject.problem = peers.missing(peer, s.root, s.installed)
         subject.argv = peer.command(start)
         return subject, start
@@ -171,9 +193,7 @@ class Bench:
         return {topology.speaks: f"127.0.0.1:{free_port()}"}
 
     def launch(self, name, argv, directory):
-        log = os.path.join(self.directory, name + ".log")
-        apps = os.path.join(self.settings.root, "bench", "apps")
-        server = Server(name, argv, directory, log, {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": apps})
+        server = Server(name, argv, directory, os.path.join(self.directory, name + ".log"), self.environ)
         self.servers.append(server)
         return server
 
@@ -201,19 +221,23 @@ class Bench:
     def url(self, subject, path=None):
         return f"http://127.0.0.1:{subject.port}{path or self.case.work.path}"
 
+    def drive(self, subject, seconds):
+        """Makes the load for a while; what the generator found is of no interest but for the number of requests."""
+        return wrk.run(self.plan, self.url(subject), seconds)
+
     def ready(self):
         return [s for s in self.subjects if not s.problem]
 
     def warm(self):
+        """Makes the load for a moment, and compares every byte of every answer."""
         for subject in self.ready():
-            wrk.run(self.plan, self.url(subject), seconds=WARM_SECONDS)
+            subject.problem = wrk.check_all(self.plan, self.url(subject), WARM_SECONDS)
 
     def measure(self):
         """Runs the rounds, each in the opposite order of the one before."""
         self.warm()
         for number in range(self.settings.rounds):
-            order = self.ready() if number % 2 == 0 else self.ready()[::-1]
-            for subject in order:
+            for subject in self.order(number):
                 if time.monotonic() > self.settings.deadline:
                     self.say("  out of time: the remaining rounds are left out")
                     return self.recheck()
@@ -223,6 +247,20 @@ class Bench:
                 self.say(f"  round {number + 1} {subject.peer.name:17} {found.load.rate:9.0f}/s  "
                          f"others {found.others:.0%}{mark}")
         return self.recheck()
+
+    def order(self, number):
+        if number == DROP_ROUNDS and self.settings.drop:
+            self.drop()
+        order = [s for s in self.ready() if not s.dropped]
+        return order if number % 2 == 0 else order[::-1]
+
+    def drop(self):
+        """Leaves out of the further rounds who is far behind penknife in requests per second."""
+        rates = {s.peer.name: median([r.load.rate for r in s.rounds if not r.reasons]) for s in self.ready()}
+        bar = self.settings.drop * (rates.get(peers.PENKNIFE) or 0)
+        for subject in self.ready():
+            rate = rates[subject.peer.name]
+            subject.dropped = rate is not None and rate < bar and not self.case.work.background and not self.case.rate
 
     def round(self, number, subject):
         with self.background(subject) as background:
@@ -234,6 +272,7 @@ class Bench:
             finally:
                 sampler.stop()
             reasons = self.load_reasons(load, subject) + self.background_reasons(background)
+            reasons += [f"{sampler.wrong} wrong answers to a new client"] if sampler.wrong else []
         if not subject.server.alive():
             reasons.append("the server ended")
         server, front, others, clock = (b - a for a, b in zip(before, after))
@@ -255,9 +294,9 @@ class Bench:
         s, work = self.settings, self.case.work
         if not work.background:
             return contextlib.nullcontext()
-        half = max(1, s.processes * (work.threads or s.threads) // 2)
+        half = max(1, (self.case.processes or s.processes) * (work.threads or s.threads) // 2)
         plan = wrk.Plan(1, half, s.seconds + 1, self.plan.script)
-        return wrk.Generator(plan, self.url(subject, work.background))
+        return wrk.Generator(plan, plan.argv(self.url(subject, work.background)), plan.seconds)
 
     def load_reasons(self, load, subject):
         return wrk.reasons(load, self.plan, subject.wire_size, len(self.case.work.expect))

@@ -101,10 +101,12 @@ def check(port, case, expected_digest):
 
 
 def fresh_connection_ms(port, case, timeout):
-    """Times one request of a new client while others keep the server busy; None if it got no answer in time."""
+    """Times one request of a new client while others keep the server busy: milliseconds, None if it got no answer in
+    time, and whether the answer, if there was one, was right."""
     start = time.monotonic()
     try:
         answer = ask(port, case, timeout=timeout)
     except (OSError, http.client.HTTPException):
-        return None
-    return (time.monotonic() - start) * 1000 if answer.status == 200 else None
+        return None, True
+    took = (time.monotonic() - start) * 1000
+    return took if answer.status == 200 else None, answer.status == 200 and answer.body == case.work.expect

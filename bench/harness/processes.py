@@ -87,6 +87,25 @@ def pss(pid):
     return 0
 
 
+def task_activity(pid):
+    """CPU seconds and voluntary context switches of all threads that a process has now. The scheduler's clock counts
+    nanoseconds, where /proc/PID/stat has ticks of 10 ms."""
+    nanoseconds, switches = 0, 0
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return 0.0, 0
+    for task in tasks:
+        try:
+            with open(f"/proc/{pid}/task/{task}/schedstat", "rb") as file:
+                nanoseconds += int(file.read().split()[0])
+            with open(f"/proc/{pid}/task/{task}/status", "rb") as file:
+                switches += sum(int(line.split()[1]) for line in file if line.startswith(b"voluntary_ctxt_switches"))
+        except OSError:
+            continue
+    return nanoseconds / 1e9, switches
+
+
 class Server:
     """One server in a session of its own. Stop it whatever happens: it never ends by itself."""
 
@@ -108,6 +127,11 @@ class Server:
     def cpu(self):
         """CPU seconds of the tree since it was started, user and system, live processes and reaped ones."""
         return sum(m.cpu for m in self.tree())
+
+    def activity(self):
+        """CPU seconds and wake-ups (voluntary context switches) of the tree's live threads so far."""
+        each = [task_activity(m.pid) for m in self.tree()]
+        return sum(cpu for cpu, _ in each), sum(switches for _, switches in each)
 
     def memory(self):
         """Proportional set size of the tree in bytes."""

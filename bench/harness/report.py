@@ -4,12 +4,14 @@ import json
 import os
 import re
 
-from . import measure
+from . import extras, goals, measure
 from .intervals import median, ratios, sign_interval
 from .peers import PENKNIFE
 
-# What must never stand in a saved file: where things lie on the machine, and addresses but those of the servers.
-PRIVATE = re.compile(r"(?<![\w.])/(?:home|root|work|tmp|srv|usr|var|opt|mnt|data)/|https?://(?!127\.0\.0\.1)")
+# What must never stand in a saved file: where things lie on the machine, and addresses but those of the servers
+# and of the vocabularies of SVG. Where Debian keeps Python and Apache's modules is no secret.
+PRIVATE = re.compile(r"(?<![\w.])/(?:home|root|work|tmp|srv|usr(?!/bin/python3|/lib/apache2)|var|opt|mnt|data)/|"
+                     r"https?://(?!127\.0\.0\.1|www\.w3\.org/|purl\.org/)")
 
 
 class PrivateError(RuntimeError):
@@ -39,12 +41,32 @@ def summarise(bench, scrub):
     }
 
 
+def summarise_extra(extra, found, scrub):
+    """A case of extras.py as plain data; found is what watching.measure gave."""
+    rows = [{"peer": s.peer.name, "base": case.topology.name, "note": s.peer.note, "problem": scrub(s.problem),
+             "command": scrub(" ".join(s.argv)), "processes": s.processes, "threads": s.threads, "values": values}
+            for case, s, values in found]
+    return {"case": extra.name, "kind": extra.kind, "workers": extra.workers, "rows": rows}
+
+
+def extra_table(extra):
+    """Its rows, the header first."""
+    columns = extras.COLUMNS[extra["kind"]]
+    rows = [("server", "topology", *(title for _, title, _ in columns), "")]
+    for row in extra["rows"]:
+        problem = row["problem"].splitlines()[0] if row["problem"] else ""
+        rows.append((row["peer"], row["base"], *(form.format(row["values"][key]) if row["values"] else "–"
+                                                 for key, _, form in columns), problem or row["note"]))
+    return rows
+
+
 def peer_record(subject, rates, scrub):
     good = [r for r in subject.rounds if not r.reasons]
     record = {
         "peer": subject.peer.name, "note": subject.peer.note, "problem": scrub(subject.problem),
         "command": scrub(" ".join(subject.argv)), "processes": subject.processes, "threads": subject.threads,
         "rounds_run": len(subject.rounds), "rounds_that_count": len(good),
+        "dropped": subject.dropped,
         "reasons": sorted({reason for r in subject.rounds for reason in r.reasons}),
         "rounds": [measure.round_record(r) for r in subject.rounds],
     }
@@ -101,6 +123,7 @@ def remarks(case):
         what = [peer["problem"].splitlines()[0]] if peer["problem"] else []
         what += [f"rounds that do not count: {', '.join(peer['reasons'])}"] if peer["reasons"] else []
         what += [peer["note"]] if peer["note"] else []
+        what += ["far behind, so no further rounds"] if peer["dropped"] else []
         if peer.get("summary", {"fresh_ms": 0})["fresh_ms"] is None:
             what.append("served some connections and left others waiting, so its latencies are those of the lucky ones")
         if what:
@@ -131,14 +154,24 @@ def markdown(data):
              f"{data['processes']} processes, {data['threads']} threads unless said, nginx with "
              f"{data['nginx_workers']} worker. {data['rounds']} rounds of {data['seconds']:g} s, in alternating order.",
              "bench/README.md says how to read this.", "", "Run with: `" + data["command"] + "`", ""]
+    at = len(lines)
     for case in data["cases"]:
         lines += [f"## {case['case']}, {case['connections']} connections", "", markdown_table(table(case)), ""]
         lines += [f"- {remark}" for remark in remarks(case)] + [""]
+    for extra in data["extras"]:
+        lines += [f"## {extra['case']}", "", markdown_table(extra_table(extra)), ""]
+    if data["goals"]:
+        lines[at:at] = ["## Goals", "", markdown_table([goals.HEADER, *data["goals"]]), ""]
+    if data["plots"]:
+        lines[at:at] = [f"![{title}]({file})" for title, file in data["plots"]] + [""]
     lines += ["## Versions", ""] + [f"- {name}: {version}" for name, version in data["versions"].items()]
     lines += ["", "## Commands", ""]
     for case in data["cases"]:
         lines += [f"{case['case']}: `{case['load']}`", ""]
         lines += [f"- {p['peer']}: `{p['command']}`" for p in case["peers"]] + [""]
+    for extra in data["extras"]:
+        lines += [f"{extra['case']}:", ""]
+        lines += [f"- {row['peer']}: `{row['command']}`" for row in extra["rows"]] + [""]
     return "\n".join(lines).rstrip() + "\n"
 
 

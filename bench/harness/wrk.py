@@ -1,10 +1,11 @@
-"""The load generator: builds a wrk run, reads what it found, and tells whether that counts."""
+"""The load generators: builds a run of wrk, or of bench/load where the rate is fixed or every byte is compared; reads
+what it found, and tells whether that counts."""
 
 import json
 import os
 import subprocess
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 # `done` runs once, after the load: it costs nothing while requests are made.
 DONE = """
@@ -17,8 +18,10 @@ done = function(summary, latency, requests)
 end
 """
 UPLOAD = 'wrk.method = "POST"\nwrk.body = string.rep("x", %d)\nwrk.headers["Content-Type"] = "application/octet-stream"\n'
-ERRORS = ("connect", "read", "write", "status", "timeout")
+ERRORS = ("connect", "read", "write", "status", "timeout", "wrong")
 BUSY = 0.95  # of its threads' time: beyond, the generator is what was measured
+LATE_US = 2000  # the generator's own lateness, 99th percentile: beyond, the latencies are not the server's
+SHORT = 0.98  # of a fixed rate: below, the generator or the server did not keep it
 HEAD_VARIES = 32  # bytes
 TIMEOUT_SECONDS = 10
 
@@ -29,7 +32,7 @@ class LoadError(RuntimeError):
 
 @dataclass
 class Load:
-    """What one run of wrk found. Latencies are microseconds."""
+    """What one run of a generator found. Latencies are microseconds."""
 
     requests: int
     seconds: float
@@ -41,6 +44,8 @@ class Load:
     cpu: float  # seconds that the generator itself used
     generator_busy: float  # share of its threads' time
     errors: dict = field(default_factory=dict)
+    late: int = 0  # how late the generator itself was, 99th percentile; 0 of wrk
+    unanswered: int = 0  # connections that never had an answer; 0 of wrk
 
     @property
     def rate(self):
@@ -49,19 +54,37 @@ class Load:
 
 @dataclass(frozen=True)
 class Plan:
-    """How the generator is run for a case; the same for every server."""
+    """How the generator is run for a case; the same for every server. With a rate it is bench/load, else wrk."""
 
     threads: int
     connections: int
-    seconds: int
+    seconds: float
     script: str
     headers: tuple = ()
+    rate: float = 0.0  # requests per second of all connections; 0: as fast as they are answered
+    checker: str = ""  # the path of bench/load
+    expect: str = ""  # the file that bench/load compares with
+    upload: int = 0
+    closes: bool = False
 
     def argv(self, url, seconds=None):
+        return self.load_argv(url, seconds) if self.rate else self.wrk_argv(url, seconds)
+
+    def wrk_argv(self, url, seconds=None):
         argv = ["wrk", f"-t{min(self.threads, self.connections)}", f"-c{self.connections}",
                 f"-d{seconds or self.seconds:g}s", "--latency", "--timeout", f"{TIMEOUT_SECONDS}s", "-s", self.script]
         for header in self.headers:
             argv += ["-H", header]
+        return argv + [url]
+
+    def load_argv(self, url, seconds=None):
+        argv = [self.checker, "-connections", str(self.connections), "-length", f"{seconds or self.seconds:g}s",
+                "-expect", self.expect]
+        argv += ["-rate", f"{self.rate:g}"] if self.rate else []
+        argv += ["-upload", str(self.upload)] if self.upload else []
+        argv += ["-closes"] if self.closes else []
+        for header in self.headers:
+            argv += ["-header", header]
         return argv + [url]
 
 
@@ -72,11 +95,11 @@ def write_script(path, work):
 
 
 class Generator:
-    """A running wrk. Use as a context manager: leaving it ends the process."""
+    """A running generator. Use as a context manager: leaving it ends the process."""
 
-    def __init__(self, plan, url, seconds=None):
-        self.plan, self.limit = plan, (seconds or plan.seconds) + TIMEOUT_SECONDS + 5
-        self.process = subprocess.Popen(plan.argv(url, seconds), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    def __init__(self, plan, argv, seconds):
+        self.plan, self.limit = plan, seconds + TIMEOUT_SECONDS + 5
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.started = time.monotonic()
 
     def __enter__(self):
@@ -108,17 +131,28 @@ class Generator:
                 found = json.loads(line[len("RESULT "):])
                 break
         else:
-            raise LoadError("wrk gave no result: " + text.strip()[-300:])
+            raise LoadError("the load generator gave no result: " + text.strip()[-300:])
         seconds = found.pop("microseconds") / 1e6
-        errors = {name: found.pop(name) for name in ERRORS}
-        threads = min(self.plan.threads, self.plan.connections)
+        errors = {name: found.pop(name, 0) for name in ERRORS}
+        threads = os.cpu_count() if self.plan.rate else min(self.plan.threads, self.plan.connections)
         busy = cpu / (seconds * threads) if seconds else 1.0
         return Load(seconds=seconds, cpu=cpu, generator_busy=busy, errors=errors, **found)
 
 
 def run(plan, url, seconds=None):
-    with Generator(plan, url, seconds) as generator:
+    with Generator(plan, plan.argv(url, seconds), seconds or plan.seconds) as generator:
         return generator.result()
+
+
+def check_all(plan, url, seconds):
+    """Drives a server with all the connections for a moment and compares every byte: the problem, or ""."""
+    plan = replace(plan, rate=0.0)
+    with Generator(plan, plan.load_argv(url, seconds), seconds) as generator:
+        load = generator.result()
+    found = [f"{count} {name} errors" for name, count in load.errors.items() if count]
+    if not load.requests:
+        found.append("no request was answered")
+    return f"under load, of {load.requests} answers: " + ", ".join(found) if found else ""
 
 
 def reasons(load, plan, wire_size, body_size):
@@ -128,11 +162,24 @@ def reasons(load, plan, wire_size, body_size):
         return found + ["no request was answered"]
     if load.generator_busy > BUSY:
         found.append(f"load generator at {load.generator_busy:.0%}")
+    return found + (paced_reasons(load, plan) if plan.rate else size_reasons(load, plan, wire_size, body_size))
+
+
+def paced_reasons(load, plan):
+    """Every byte was compared; what is left is whether the generator asked when it should have."""
+    found = [f"load generator {load.late / 1000:.1f} ms late"] if load.late > LATE_US else []
+    if load.requests < SHORT * plan.rate * plan.seconds:
+        found.append(f"{load.requests} requests of {plan.rate * plan.seconds:.0f} that were due")
+    return found
+
+
+def size_reasons(load, plan, wire_size, body_size):
+    """wrk compares nothing, but it counts the bytes."""
     # Chunks, and a header field now and then, differ from response to response: that is not an error. Half a body
     # that is missing on average is one. Responses under way at the end are counted as bytes and not as requests.
     less = max(0.02 * wire_size, min(body_size / 2, HEAD_VARIES))
     more = 0.02 * wire_size + HEAD_VARIES
     most = (wire_size + more) * load.requests + wire_size * plan.connections
     if not (wire_size - less) * load.requests - wire_size <= load.bytes <= most:
-        found.append(f"{load.bytes / load.requests:.0f} bytes for a response instead of {wire_size}")
-    return found
+        return [f"{load.bytes / load.requests:.0f} bytes for a response instead of {wire_size}"]
+    return []
