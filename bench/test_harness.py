@@ -2,11 +2,12 @@
 
 import os
 import pathlib
+import select
 import sqlite3
 import tempfile
 import unittest
 
-from harness import cases, database, extras, goals, growth, intervals, measure, nginx, peers, probe, processes, program
+from harness import cases, database, extras, goals, growth, intervals, measure, nginx, peers, processes, program
 from harness import report, watching, wrk
 
 
@@ -169,15 +170,18 @@ class Accounting(unittest.TestCase):
         self.assertIsNone(processes.read_stat(0))
 
     def test_activity_of_this_process(self):
-        cpu, switches = processes.task_activity(os.getpid())
+        before = processes.task_activity(os.getpid())
         for _ in range(3):
-            os.sched_yield()
-            probe.time.sleep(0.001)
+            select.select([], [], [], 0.001)  # three wake-ups
         sum(range(200_000))
-        later, more = processes.task_activity(os.getpid())
-        self.assertGreater(later, cpu)
-        self.assertGreaterEqual(more, switches + 3)
-        self.assertEqual(processes.task_activity(0), (0.0, 0))
+        cpu, wakes = processes.activity_between(before, processes.task_activity(os.getpid()))
+        self.assertTrue(0 < cpu < 1 and wakes >= 3, (cpu, wakes))
+        self.assertEqual(processes.task_activity(0), {})
+
+    def test_threads_that_come_and_go(self):
+        before = {1: (1_000_000_000, 5), 2: (7, 7)}
+        after = {1: (3_000_000_000, 6), 3: (500_000_000, 2)}
+        self.assertEqual(processes.activity_between(before, after), (2.5, 3))
 
 
 def round_of(number, rate, p99=1000, cpu=10.0, reasons=()):

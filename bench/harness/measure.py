@@ -14,7 +14,7 @@ from .processes import Server, others_cpu
 
 READY_SECONDS = 20
 WARM_SECONDS = 1
-STARVED_MS = 1000.0
+STARVED_SECONDS, LEAST_SECONDS = 1.0, 0.4
 NOT_ASKED = -1.0
 SLOW_SECONDS = 0.1  # what /slow of the application takes
 DROP_ROUNDS = 2
@@ -100,11 +100,15 @@ def make_plan(directory, case, settings):
 
 
 class Sampler:
-    """Looks at memory and asks as a new client while the generator runs. A thread of its own; stop() ends it."""
+    """Looks at memory and asks as a new client while the generator runs. A thread of its own; stop() ends it.
+
+    An answer after the generator's end says nothing: it may have come only because the generator went. So nothing is
+    asked when less than LEAST_SECONDS are left.
+    """
 
     def __init__(self, subject, case, seconds):
-        self.subject, self.case, self.interval = subject, case, max(0.6, seconds / 4)
-        self.limit_ms = min(STARVED_MS, 250 * seconds)
+        self.subject, self.case, self.interval = subject, case, seconds / 4
+        self.end = time.monotonic() + seconds
         self.memory, self.fresh, self.wrong = 0, NOT_ASKED, 0
         self.done = threading.Event()
         self.thread = threading.Thread(target=self.run)
@@ -112,12 +116,15 @@ class Sampler:
 
     def run(self):
         while not self.done.wait(self.interval):
-            answered, right = probe.fresh_connection_ms(self.subject.port, self.case, timeout=2.0)
-            self.wrong += not right
-            # A late answer is none: it may have come only because the generator went.
-            late = answered is None or answered > self.limit_ms
-            self.fresh = None if late or self.fresh is None else max(self.fresh, answered)
+            left = self.end - time.monotonic()
+            if left > LEAST_SECONDS:
+                self.ask(min(STARVED_SECONDS, left))
             self.memory = max(self.memory, self.subject.server.memory())
+
+    def ask(self, patience):
+        answered, right = probe.fresh_connection_ms(self.subject.port, self.case, patience)
+        self.wrong += not right
+        self.fresh = None if answered is None or self.fresh is None else max(self.fresh, answered)
 
     def stop(self):
         self.done.set()

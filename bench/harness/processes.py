@@ -88,22 +88,30 @@ def pss(pid):
 
 
 def task_activity(pid):
-    """CPU seconds and voluntary context switches of all threads that a process has now. The scheduler's clock counts
-    nanoseconds, where /proc/PID/stat has ticks of 10 ms."""
-    nanoseconds, switches = 0, 0
+    """CPU nanoseconds and voluntary context switches of each thread that a process has now, by thread. The scheduler's
+    clock counts nanoseconds, where /proc/PID/stat has ticks of 10 ms."""
+    found = {}
     try:
         tasks = os.listdir(f"/proc/{pid}/task")
     except OSError:
-        return 0.0, 0
+        return found
     for task in tasks:
         try:
             with open(f"/proc/{pid}/task/{task}/schedstat", "rb") as file:
-                nanoseconds += int(file.read().split()[0])
+                nanoseconds = int(file.read().split()[0])
             with open(f"/proc/{pid}/task/{task}/status", "rb") as file:
-                switches += sum(int(line.split()[1]) for line in file if line.startswith(b"voluntary_ctxt_switches"))
+                switches = [int(line.split()[1]) for line in file if line.startswith(b"voluntary_ctxt_switches")]
         except OSError:
             continue
-    return nanoseconds / 1e9, switches
+        found[int(task)] = nanoseconds, switches[0]
+    return found
+
+
+def activity_between(before, after):
+    """CPU seconds and wake-ups (voluntary context switches) from one reading to a later one. Threads that ended
+    meanwhile are left out, those that began count from nothing."""
+    pairs = [(now, before.get(task, (0, 0))) for task, now in after.items()]
+    return sum(now[0] - then[0] for now, then in pairs) / 1e9, sum(now[1] - then[1] for now, then in pairs)
 
 
 class Server:
@@ -129,9 +137,8 @@ class Server:
         return sum(m.cpu for m in self.tree())
 
     def activity(self):
-        """CPU seconds and wake-ups (voluntary context switches) of the tree's live threads so far."""
-        each = [task_activity(m.pid) for m in self.tree()]
-        return sum(cpu for cpu, _ in each), sum(switches for _, switches in each)
+        """What the threads of the tree have done so far, for activity_between."""
+        return {task: done for m in self.tree() for task, done in task_activity(m.pid).items()}
 
     def memory(self):
         """Proportional set size of the tree in bytes."""

@@ -4,12 +4,13 @@ import time
 import urllib.request
 from dataclasses import replace
 
-from . import cases, peers
+from . import cases, peers, wrk
 from .measure import Bench
+from .processes import activity_between
 
 MEMORY_SECONDS = 3  # of load, so that each worker has served
 IDLE_SETTLE, IDLE_SECONDS = 3.0, 10.0
-ALLOC_SECONDS = 4
+ALLOC_SECONDS, LIGHT_RATE = 3, 200.0
 
 
 def measure(extra, suited, settings, say):
@@ -48,26 +49,33 @@ def idle(bench, say):
     started = time.monotonic()
     time.sleep(IDLE_SECONDS)
     after, took = [s.server.activity() for s in subjects], time.monotonic() - started
-    for subject, (cpu, wakes), (cpu_then, wakes_then) in zip(subjects, after, before):
-        values = {"cpu_percent": 100 * (cpu - cpu_then) / took, "wakes": (wakes - wakes_then) / took,
-                  "mib": subject.server.memory() / (1 << 20)}
+    for subject, now, then in zip(subjects, after, before):
+        cpu, wakes = activity_between(then, now)
+        values = {"cpu_percent": 100 * cpu / took, "wakes": wakes / took, "mib": subject.server.memory() / (1 << 20)}
         found[subject.peer.name] = values
         say(f"  {subject.peer.name:17} {values['cpu_percent']:.3f} % CPU, {values['wakes']:.1f} wake-ups/s")
     return found
 
 
 def allocs(bench, say):
-    """Counts what the Go runtime allocated during a load, less what reading the counter costs."""
+    """Counts what the Go runtime allocates for each request more: the difference between a heavy load and a light one
+    of the same length and connections, so that what connections, readings and passing time cost is no part of it."""
     found = {}
     for subject in bench.ready():
         address = subject.argv[subject.argv.index("--admin") + 1]
         bench.drive(subject, 1)
-        first, second = mallocs(address), mallocs(address)
-        requests = bench.drive(subject, ALLOC_SECONDS).requests
-        objects = max(0.0, mallocs(address) - second - (second - first))
-        found[subject.peer.name] = {"objects": objects / max(1, requests), "requests": requests}
-        say(f"  {bench.case.name}: {objects:.0f} objects for {requests} requests")
+        light, few = counted(bench, subject, address, replace(bench.plan, rate=LIGHT_RATE))
+        heavy, many = counted(bench, subject, address, bench.plan)
+        found[subject.peer.name] = {"objects": (heavy - light) / max(1, many - few), "requests": many}
+        say(f"  {bench.case.name}: {light:.0f} objects for {few} requests, {heavy:.0f} for {many}")
     return found
+
+
+def counted(bench, subject, address, plan):
+    """Objects and requests of a load."""
+    before = mallocs(address)
+    load = wrk.run(plan, bench.url(subject), ALLOC_SECONDS)
+    return mallocs(address) - before, load.requests
 
 
 def mallocs(address):
