@@ -37,8 +37,10 @@ type scratch struct {
 // socket's own Close and SetReadDeadline, which Shutdown calls.
 type conn struct {
 	net.Conn
-	srv  *Server
-	peer peer
+	input  io.Reader // the socket's, as output: a direct, or the Conn itself
+	output io.Writer
+	srv    *Server
+	peer   peer
 
 	*scratch     // nil while idle
 	taken    int // bytes of scratch.in that are used up
@@ -59,9 +61,12 @@ type conn struct {
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{Conn: nc, srv: s, now: time.Now(), peer: newPeer(nc, s.trusted.Contains)}
+	c := &conn{Conn: nc, input: nc, output: nc, srv: s, now: time.Now(), peer: newPeer(nc, s.trusted.Contains)}
 	c.peer.ids = s.ids
 	c.body.c = c
+	if d := newDirect(nc); d != nil {
+		c.input, c.output = d, d
+	}
 	return c
 }
 

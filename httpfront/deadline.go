@@ -47,7 +47,7 @@ func (c *conn) readSocket(p []byte, until time.Time) (int, error) {
 		if c.idle.Load() && c.srv.reached(phaseStopping) && !hasInput(c.Conn) {
 			return 0, errStopping
 		}
-		n, err := c.Conn.Read(p)
+		n, err := c.input.Read(p)
 		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, err
 		}
@@ -93,7 +93,7 @@ func (c *conn) write(b []byte) error {
 		if err := c.armWrite(); err != nil {
 			return err
 		}
-		n, err := c.Conn.Write(b)
+		n, err := c.output.Write(b)
 		if !progressed(int64(n), err) {
 			return err
 		}

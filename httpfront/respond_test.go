@@ -445,15 +445,16 @@ func TestSlowReaderGetsEverything(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := startFront(t, gateway.HandlerFunc(func(*gateway.Request) (*gateway.Response, error) { return make(), nil }),
-				options{limits: configs.Limits{WriteTime: 700 * time.Millisecond}})
+				options{limits: configs.Limits{WriteTime: 1500 * time.Millisecond}})
 			t.Parallel()
 			c := f.dial(t)
 			c.Conn.(*net.TCPConn).SetReadBuffer(64 << 10)
+			c.Conn.SetDeadline(time.Now().Add(30 * time.Second))
 			c.send(get + "Connection: close\r\n\r\n")
 			c.head()
-			tick := time.NewTicker(20 * time.Millisecond)
+			tick := time.NewTicker(25 * time.Millisecond)
 			defer tick.Stop()
-			const step, steps = 70 << 10, 100 // 7 of the 8 MiB in 2 s: longer than the first deadline, slack included
+			const step, steps = 70 << 10, 100 // 7 of the 8 MiB in 2.5 s: longer than the first deadline, slack included
 			for range steps {
 				<-tick.C
 				if _, err := io.CopyN(io.Discard, c.Reader, step); err != nil {
