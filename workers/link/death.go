@@ -21,11 +21,7 @@ func (q *Queue) StopWorker(worker int) { q.ring.stopWorker(worker) }
 func (q *Queue) WorkerDied(worker int, cause string) (lost int) {
 	q.accounts[worker].lives.Store(false)
 	for i := range q.slots {
-		s := &q.slots[i]
-		if !s.damagedBy(worker) && (!q.holds(worker, s) || s.ruined()) {
-			continue
-		}
-		if s.end(gateway.Errorf(gateway.KindWorkerDied, "worker died: %s", cause)) {
+		if q.slots[i].lose(worker, cause) {
 			lost++
 		}
 	}
@@ -64,10 +60,22 @@ func (q *Queue) holds(worker int, s *slot) bool {
 	return (state == stateClaimed || state == stateDone) && lane >= 0 && lane%q.mem.workers == worker
 }
 
-// damagedBy tells whether the death of the worker settles a damaged slot: it was this one, or the last who may have been.
-func (s *slot) damagedBy(worker int) bool {
+// lose settles the slot if the death of the worker does that, and tells whether a request failed by it. The look at who
+// holds the slot and the end are under one lock: between the two the exchange could end and the next one begin.
+func (s *slot) lose(worker int, cause string) (failed bool) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	var d delivery
+	if s.settledBy(worker) {
+		d, failed = s.endNow(gateway.Errorf(gateway.KindWorkerDied, "worker died: %s", cause))
+	}
+	s.mu.Unlock()
+	d.run()
+	return failed
+}
+
+// settledBy tells whether the death of the worker settles the slot: it held it, or damaged it, or was the last who may
+// have; not when somebody unknown damaged it who may still write to it. It must be called with the lock held.
+func (s *slot) settledBy(worker int) bool {
 	if s.step == stepIdle {
 		return false
 	}
@@ -75,14 +83,7 @@ func (s *slot) damagedBy(worker int) bool {
 		delete(s.suspects, worker)
 		return len(s.suspects) == 0
 	}
-	return s.suspect == worker+1
-}
-
-// ruined tells whether the slot's words were damaged by somebody unknown who may still write to it.
-func (s *slot) ruined() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.suspects) > 0
+	return s.suspect == worker+1 || s.q.holds(worker, s)
 }
 
 // living are the indexes whose process may write to the memory.
@@ -96,14 +97,19 @@ func (q *Queue) living() map[int]bool {
 	return living
 }
 
-// end settles an exchange whose worker will not touch the slot again, and tells whether it failed by that.
-func (s *slot) end(err error) (failed bool) {
+// end settles an exchange whose worker will not touch the slot again.
+func (s *slot) end(err error) {
 	s.mu.Lock()
-	if s.step == stepIdle {
-		s.mu.Unlock()
-		return false
-	}
 	var d delivery
+	if s.step != stepIdle {
+		d, _ = s.endNow(err)
+	}
+	s.mu.Unlock()
+	d.run()
+}
+
+// endNow is end with the lock held and an exchange in the slot; it tells whether that failed.
+func (s *slot) endNow(err error) (d delivery, failed bool) {
 	if s.suspect == 0 && s.suspects == nil {
 		d = s.advance() // an answer that is complete in memory still counts
 	}
@@ -113,10 +119,7 @@ func (s *slot) end(err error) (failed bool) {
 		d = d.and(s.fail(err))
 	}
 	s.workerDone = true
-	d = d.and(delivery{release: s.settle()})
-	s.mu.Unlock()
-	d.run()
-	return failed
+	return d.and(delivery{release: s.settle()}), failed
 }
 
 // ReceiveFile takes the descriptor that a worker sent for the response in a slot. The queue owns f.
