@@ -213,8 +213,12 @@ func (s *suspect) goodTarget() bool {
 
 func (s *suspect) goodHost() bool {
 	hosts := s.values["host"]
-	if strings.HasSuffix(s.first, "1.0") && (len(hosts) == 0 || len(hosts) == 1 && hosts[0] == "") {
-		return true
+	old := strings.HasSuffix(s.first, "1.0")
+	if len(hosts) == 0 {
+		return old
+	}
+	if len(hosts) == 1 && hosts[0] == "" {
+		return old || strings.Contains(s.first, "://") // 9112 3.2.2: Host is ignored
 	}
 	return len(hosts) == 1 && isGoodHost(hosts[0])
 }

@@ -10,7 +10,7 @@ import (
 
 // setHost takes the Host field (RFC 9112 section 3.2). The authority of an absolute-form target beats it.
 func (h *head) setHost(value []byte) *refusal {
-	if h.hasHost || !isHost(value) || len(value) == 0 && h.host != nil { // "" is for targets without an authority
+	if h.hasHost || !isHost(value) {
 		return refuseHost
 	}
 	h.hasHost = true

@@ -110,10 +110,11 @@ var leniencies = map[string]string{
 }
 
 const (
-	upperOnly = "nginx knows methods of upper-case letters, - and _ only; RFC 9110 section 9.1 says token"
-	noTrace   = "nginx refuses TRACE; here the application judges"
-	spaceOnly = "nginx does not take HTAB for a blank; RFC 9110 section 5.6.3 does"
-	substring = "nginx looks for close anywhere in Connection; it is a list of tokens"
+	upperOnly   = "nginx knows methods of upper-case letters, - and _ only; RFC 9110 section 9.1 says token"
+	noTrace     = "nginx refuses TRACE; here the application judges"
+	spaceOnly   = "nginx does not take HTAB for a blank; RFC 9110 section 5.6.3 does"
+	noEmptyHost = "nginx looks at Host even where the target has an authority, which section 3.2.2 tells to ignore"
+	substring   = "nginx looks for close anywhere in Connection; it is a list of tokens"
 )
 
 // differences explain single rows.
@@ -128,6 +129,8 @@ var differences = map[string]string{
 	"9110 8.6 blanks around":                                      spaceOnly,
 	"9112 6.1 blanks around":                                      spaceOnly,
 	"9112 3.2 empty Host in 1.0":                                  "nginx refuses an empty Host in every version; 1.0 does not ask for any",
+	"9112 3.2.2 empty Host with absolute-form is ignored":         noEmptyHost,
+	"9112 3.2.2 empty Host with absolute-form in 1.0":             noEmptyHost,
 	"9110 10.1.1 twice":                                           "nginx refuses a repeated Expect; it is a list",
 	"9112 9.3 close beats keep-alive (5)":                         "nginx lets the last Connection field win",
 	"9112 9.3 a word that contains close":                         substring,

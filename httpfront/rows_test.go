@@ -94,7 +94,8 @@ var basicRows = []row{
 	// Host.
 	{"9112 3.2 no Host", "GET / HTTP/1.1\r\n\r\n", "400", false},
 	{"9112 3.2 empty Host", "GET / HTTP/1.1\r\nHost:\r\n\r\n", "400", false},
-	{"9112 3.2.2 empty Host with absolute-form", "GET http://a/ HTTP/1.1\r\nHost:\r\n\r\n", "400", false},
+	{"9112 3.2.2 empty Host with absolute-form is ignored", "GET http://a/ HTTP/1.1\r\nHost:\r\n\r\n", "200", true},
+	{"9112 3.2.2 empty Host with absolute-form in 1.0", "GET http://a/ HTTP/1.0\r\nHost:\r\n\r\n", "200", false},
 	{"9112 3.2 repeated Host", get + "Host: a\r\n\r\n", "400", false},
 	{"9112 3.2 repeated Host in 1.0", "GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", "400", false},
 	{"9112 3.2 no Host with absolute-form", "GET http://a/ HTTP/1.1\r\n\r\n", "400", false},

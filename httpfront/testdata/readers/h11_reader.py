@@ -14,7 +14,8 @@ OK = h11.Response(status_code=200, headers=[("Content-Length", "0")], reason=b"O
 
 def read(wire):
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
-    connection.receive_data(wire)
+    if wire:  # no bytes would mean the end
+        connection.receive_data(wire)
     messages, body, request = [], [], None
 
     def end(kind, why=""):
