@@ -11,15 +11,17 @@ SOAKTIME  ?= 60s
 BENCHTIME ?= 1s
 # For bench/compare, such as --quick.
 BENCHARGS ?=
+# For bench-compare: packages, such as ./httpfront; without any, those with the hot path.
+BENCHPKGS ?=
 VENV      := .venv-test
 # Packages without the end-to-end tests, which drive the built binary.
 UNITS      = $(shell $(GO) list ./... | grep -v '/internal/e2e$$')
 
 .DEFAULT_GOAL := help
-.PHONY: conformance chaos help run test build check race fuzz soak bench microbench lint gen dist clean accel deps venv
+.PHONY: conformance chaos help run test build check race fuzz soak bench microbench bench-compare lint gen dist clean accel deps venv
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 # Gives the target accel: python/dist, the accelerator and the package that the binary embeds.
 include python/accel.mk
@@ -70,6 +72,10 @@ bench: build ## measure penknife beside its peers (bench/README.md)
 
 microbench: accel ## run the Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(UNITS)
+
+bench-compare: ## compare the Go benchmarks with those of another revision: make bench-compare BASE=main
+	@test -n "$(BASE)" || { echo "say which revision: make bench-compare BASE=main"; exit 2; }
+	GO=$(GO) bench/micro $(BASE) $(BENCHPKGS)
 
 lint: accel ## gofmt, go vet, and that it compiles for arm64
 	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs -r gofmt -l); \

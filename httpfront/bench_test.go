@@ -3,10 +3,12 @@ package httpfront
 import (
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
+	"penknife/configs"
 	"penknife/gateway"
 	"penknife/requestids"
 )
@@ -89,5 +91,29 @@ func BenchmarkGet(b *testing.B) {
 				serveLoop(b, f.Server, request, b.N)
 			})
 		}
+	}
+}
+
+// BenchmarkHead is the check of a head by RFC 9112 and the limits, and writing its variables: without fasthttp,
+// the connection and the handler.
+func BenchmarkHead(b *testing.B) {
+	limits := configs.Default().Limits
+	p := newPeer(&loopConn{}, func(netip.Addr) bool { return false })
+	for name, request := range map[string]string{"small": "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "browser": browserRequest} {
+		b.Run(name, func(b *testing.B) {
+			raw, vars := []byte(request), make([]byte, 0, 8<<10)
+			var h head
+			var req gateway.Request
+			b.SetBytes(int64(len(raw)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if bad := parseHead(raw, &limits, &h); bad != nil {
+					b.Fatal(bad)
+				}
+				if _, bad := h.buildVars(vars, &p, &req); bad != nil {
+					b.Fatal(bad)
+				}
+			}
+		})
 	}
 }
