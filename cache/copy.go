@@ -11,7 +11,7 @@ func copyRequest(r *gateway.Request, own bool) gateway.Request {
 	size := len(r.Vars) + len(r.RequestID) + len(r.Method) + len(r.Target) + len(r.Path) + len(r.Query) + len(r.Host) +
 		len(r.Scheme) + len(r.Proto) + len(r.RemoteAddr)
 	c := *r
-	c.Body, c.ContentLength, c.Later, c.Trace = nil, 0, nil, gateway.Trace{}
+	c.Body, c.ContentLength, c.Later, c.Client, c.Trace = nil, 0, nil, nil, gateway.Trace{}
 	memory := make([]byte, 0, size)
 	for _, field := range [...]*[]byte{
 		&c.RequestID, &c.Method, &c.Target, &c.Path, &c.Query, &c.Host, &c.Scheme, &c.Proto, &c.RemoteAddr,

@@ -24,6 +24,13 @@ func (f Front) String() string {
 	return "unknown"
 }
 
+// Client is who has sent a request.
+type Client interface {
+	// Gone tells whether nobody waits for the answer any more. It does not block. It may be called from any goroutine; when
+	// the request has been answered meanwhile, what it says means nothing.
+	Gone() bool
+}
+
 // Request is one request in canonical form. The front end owns it and every slice in it; they stay valid until the
 // response's body is closed (or, when Serve answers an error, until Serve returns or Later is called). An engine
 // that needs bytes for longer copies them.
@@ -57,6 +64,9 @@ type Request struct {
 	// ContentLength is the body's length in bytes: 0 without a body, -1 when only its end will tell (chunked).
 	// With -1, Vars has no CONTENT_LENGTH; the engine appends one once it knows.
 	ContentLength int64
+
+	// Client lets an engine ask, while a request waits, whether it is still worth to be served. nil: nobody can tell.
+	Client Client
 
 	// Trace is what the engines noted about the request. It is complete when the response's body is closed, or when
 	// an error was returned.

@@ -34,7 +34,7 @@ func (c *conn) begin() {
 	h := &c.head
 	c.exchange = exchange{body: c.body, began: c.began, closes: !h.persists()}
 	c.req.ID, c.req.Front, c.req.Start = c.srv.nextID(), gateway.FrontHTTP, c.began
-	c.req.Body = c.body.start(h)
+	c.req.Body, c.req.Client = c.body.start(h), c
 	switch {
 	case h.chunked:
 		c.req.ContentLength = -1

@@ -77,6 +77,7 @@ func (c *conn) begin(fd int, isUnix bool) {
 	c.have, c.status, c.sent = 0, 0, 0
 	c.holds.Store(1)
 	c.req.ID, c.req.Front, c.req.Start, c.req.Trusted = c.srv.nextID(), gateway.FrontUwsgi, c.start, true
+	c.req.Client = c
 }
 
 // goOn continues off the fast path.

@@ -82,6 +82,9 @@ func (q *Queue) scanOnce(now time.Time) {
 		if f.tell != nil {
 			f.tell(f.worker, f.record)
 		}
+		if f.client != nil && f.client.Gone() {
+			s.abandon(f.position)
+		}
 	}
 	if unnoticed {
 		q.ring.wakeAll() // the word by which lanes announce that they sleep may have been overwritten
@@ -95,6 +98,9 @@ type finding struct {
 	record Overdue
 	// unnoticed: the request has waited so long that lanes may sleep although there is work.
 	unnoticed bool
+	// client has sent the request that waits at position.
+	client   gateway.Client
+	position uint32
 }
 
 // unnoticedAfter is when lanes are woken once for a request that waits. It is long for a lane that only has to wake, and
@@ -130,7 +136,9 @@ func (s *slot) check(now time.Time) (delivery, finding) {
 		return s.cancel(gateway.Errorf(gateway.KindQueueTimeout, "no worker was free within %s (workers.queue_timeout)", o.QueueTimeout)), finding{}
 	case state == stateQueued && age >= unnoticedAfter && !s.watch.nudged:
 		s.watch.nudged = true
-		return delivery{}, finding{unnoticed: true}
+		return delivery{}, finding{unnoticed: true, client: s.client, position: s.position}
+	case state == stateQueued:
+		return delivery{}, finding{client: s.client, position: s.position}
 	case claimed && o.RequestTimeout > 0 && age >= o.RequestTimeout && !s.watch.overdue:
 		s.watch.overdue, s.watch.slow = true, true
 		err := gateway.Errorf(gateway.KindRequestTimeout, "the application took longer than %s (workers.request_timeout)", o.RequestTimeout)
@@ -152,6 +160,17 @@ func (s *slot) progressed(state uint64, now time.Time) bool {
 	}
 	s.watch.since, s.watch.claimed, s.watch.produced = now, claimed, produced
 	return true
+}
+
+// abandon takes a request back that nobody waits for any more, unless a lane has it or its slot has another by now.
+func (s *slot) abandon(position uint32) {
+	s.mu.Lock()
+	var d delivery
+	if s.step == stepWaiting && s.position == position {
+		d = s.cancel(&gateway.Error{Kind: gateway.KindClientGone, Reason: "the client left while its request waited for a worker"})
+	}
+	s.mu.Unlock()
+	d.run()
 }
 
 // cancel takes a request back that no lane has claimed; if one just did, nothing happens.

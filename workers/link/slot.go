@@ -68,6 +68,7 @@ type slot struct {
 	position  uint32 // of the current submission in the ring
 	err       error
 	later     func(*gateway.Response, error)
+	client    gateway.Client
 	trace     *gateway.Trace // of the request, until nothing can be added
 	submitted int64
 	spool     Spool
@@ -128,7 +129,7 @@ func (s *slot) load(req *gateway.Request, spool Spool) error {
 	s.reqProduced.Store(uint64(s.sent))
 	s.clearWords()
 
-	s.later, s.trace, s.spool, s.err, s.file = req.Later, &req.Trace, spool, nil, nil
+	s.later, s.client, s.trace, s.spool, s.err, s.file = req.Later, req.Client, &req.Trace, spool, nil, nil
 	s.submitted = s.q.clock.now()
 	s.workerDone, s.frontDone, s.refilling, s.suspect, s.suspects = false, false, false, 0, nil
 	s.id = req.ID
@@ -228,7 +229,7 @@ func (s *slot) settle() Spool {
 	if s.file != nil {
 		s.file.Close()
 	}
-	s.spool, s.file, s.later, s.trace = nil, nil, nil, nil
+	s.spool, s.file, s.later, s.client, s.trace = nil, nil, nil, nil, nil
 	s.step = stepIdle
 	s.state.Store(stateWord(s.position, -1, stateFree))
 	s.q.putFree(s)
