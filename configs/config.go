@@ -5,6 +5,7 @@ type Config struct {
 	App        App        `yaml:"app"`
 	HTTP       []HTTP     `yaml:"http"`
 	Uwsgi      []Uwsgi    `yaml:"uwsgi"`
+	ACME       ACME       `yaml:"acme"`
 	Limits     Limits     `yaml:"limits"`
 	Workers    Workers    `yaml:"workers"`
 	Static     []Static   `yaml:"static"`

@@ -14,19 +14,20 @@ func Default() Config {
 	return Config{
 		App: App{Preload: true},
 		Limits: Limits{
-			RequestLine:     16 << 10,
-			HeaderBlock:     64 << 10,
-			HeaderCount:     200,
-			Body:            1 << 30,
-			BodyMemory:      1 << 20,
-			BodyMemoryTotal: 64 << 20,
-			Connections:     10000,
-			ProxyHeader:     4 << 10,
-			HeaderTime:      10 * time.Second,
-			BodyTime:        30 * time.Second,
-			BodyMinRate:     256,
-			IdleTime:        75 * time.Second,
-			WriteTime:       60 * time.Second,
+			RequestLine:      16 << 10,
+			HeaderBlock:      64 << 10,
+			HeaderCount:      200,
+			Body:             1 << 30,
+			BodyMemory:       1 << 20,
+			BodyMemoryTotal:  64 << 20,
+			Connections:      10000,
+			ProxyHeader:      4 << 10,
+			TLSHandshakeTime: 10 * time.Second,
+			HeaderTime:       10 * time.Second,
+			BodyTime:         30 * time.Second,
+			BodyMinRate:      256,
+			IdleTime:         75 * time.Second,
+			WriteTime:        60 * time.Second,
 		},
 		Workers: Workers{
 			Scaling: Scaling{
@@ -49,6 +50,7 @@ func Default() Config {
 			MaxRequestsJitter: 10,
 			MaxUnavailable:    1,
 		},
+		ACME:       defaultACME(),
 		Admin:      Admin{Status: "local"},
 		AppCache:   AppCache{Size: 64 << 20, MaxValue: 8 << 20, Copies: 16 << 20, Channels: 256},
 		AppMetrics: AppMetrics{Metrics: 1000, Series: 10000},
@@ -69,6 +71,9 @@ func Default() Config {
 // newEntry gives an entry of a list of mappings, with its defaults.
 func newEntry(t reflect.Type) reflect.Value {
 	v := reflect.New(t).Elem()
+	if t == reflect.TypeFor[HTTP]() {
+		v.Set(reflect.ValueOf(DefaultHTTP()))
+	}
 	if t == reflect.TypeFor[Static]() {
 		v.Set(reflect.ValueOf(DefaultStatic()))
 	}

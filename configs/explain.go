@@ -92,7 +92,7 @@ func (l *Loaded) explainEntries(row func(name, text string), key Key) {
 	path, leaf, _ := cutEntryKey(key.Path)
 	list := lookup(reflect.ValueOf(l.Config), path)
 	for i := range list.Len() {
-		value := formatValue(fieldNamed(list.Index(i), leaf))
+		value := formatValue(lookup(list.Index(i), leaf))
 		source := l.Sources.Of(fmt.Sprintf("%s[%d].%s", path, i, leaf))
 		if _, own := l.Sources[fmt.Sprintf("%s[%d].%s", path, i, leaf)]; !own && leaf != "listen" {
 			source = Source{Kind: SourceDefault}

@@ -1,6 +1,9 @@
 package configs
 
-import "time"
+import (
+	"regexp"
+	"time"
+)
 
 // keyDoc is what reflection cannot know about a key. The bounds are in the unit of the field (bytes, nanoseconds,
 // pieces) and hold when max is not 0.
@@ -20,6 +23,7 @@ var sectionDocs = map[string]string{
 	"http": "Listeners for HTTP/1.1, a list. When neither `http` nor `uwsgi` is set, there is one on " + DefaultListen +
 		", or on 0.0.0.0:$PORT if `$PORT` is set.",
 	"uwsgi":       "Listeners for the uwsgi protocol (nginx `uwsgi_pass`), a list.",
+	"acme":        "Certificates that penknife gets and renews by itself, for listeners with `tls.acme`. See [tls.md](tls.md#certificates-by-acme).",
 	"limits":      "What clients may send, and how slowly. Both kinds of listener obey.",
 	"workers":     "How many Python processes and threads there are, and what they may take.",
 	"static":      "Files that are served without the application, a list. See [static.md](static.md).",
@@ -41,6 +45,7 @@ var sectionDocs = map[string]string{
 var allDocs = []map[string]keyDoc{
 	appDocs,
 	listenerDocs,
+	tlsDocs, acmeDocs,
 	limitDocs,
 	workerDocs,
 	processesDocs,
@@ -56,8 +61,12 @@ var allDocs = []map[string]keyDoc{
 	statsDocs,
 }
 
+// indexes are the numbers of entries in a path.
+var indexes = regexp.MustCompile(`\[\d+\]`)
+
 // docOf gives what is said about a key; a test sees to it that every key has something.
 func docOf(path string) keyDoc {
+	path = indexes.ReplaceAllString(path, "")
 	for _, docs := range allDocs {
 		if d, there := docs[path]; there {
 			return d

@@ -56,6 +56,8 @@ var clientLimits = map[string]limitDoc{
 		labelled("penknife_connections_refused_total", "reason", "connections")},
 	"limits.proxy_header": {"a header of the [PROXY protocol](access.md#proxy-protocol)", "a close", "`connection refused`",
 		protocolErrors("proxy_large")},
+	"limits.tls_handshake_timeout": {"a connection to a listener with [TLS](tls.md), from its beginning to the end of the handshake", "a close",
+		"`tls handshake failed`, once a minute", labelled("penknife_tls_handshakes_total", "result", "timeout")},
 	"limits.header_timeout": {"from a request's first byte to the end of its head; from the connection to the end of its PROXY protocol header",
 		"408; a close", inTheLog, protocolErrors("slow_head", "proxy_slow")},
 	"limits.body_timeout": {"silence while a request body arrives", "408", failed, protocolErrors("slow_body")},

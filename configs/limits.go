@@ -4,20 +4,21 @@ import "time"
 
 // Limits bounds what clients may send, and how slowly. Both front ends obey it.
 type Limits struct {
-	RequestLine     ByteSize      `yaml:"request_line"`      // HTTP method, target and version: 414
-	HeaderBlock     ByteSize      `yaml:"header_block"`      // all HTTP header lines, or the uwsgi var block: 431
-	HeaderCount     int           `yaml:"header_count"`      // HTTP header lines or uwsgi variables: 431
-	Body            ByteSize      `yaml:"body"`              // request body: 413; 0 is no limit
-	BodyMemory      ByteSize      `yaml:"body_memory"`       // of a body, held in memory before it goes to a temporary file
-	BodyMemoryTotal ByteSize      `yaml:"body_memory_total"` // of all bodies together; beyond it they go to files earlier
-	TempDir         string        `yaml:"temp_dir"`          // where bodies are spooled; empty: $TMPDIR or /tmp
-	Connections     int           `yaml:"connections"`       // open at once, over all listeners
-	ProxyHeader     ByteSize      `yaml:"proxy_header"`      // a header of the PROXY protocol: close
-	HeaderTime      time.Duration `yaml:"header_timeout"`    // from the first byte of a request to the end of its head: 408
-	BodyTime        time.Duration `yaml:"body_timeout"`      // between two reads of a body that bring something: 408
-	BodyMinRate     ByteSize      `yaml:"body_min_rate"`     // bytes per second, after body_timeout has passed once: 408; 0 is none
-	IdleTime        time.Duration `yaml:"idle_timeout"`      // an HTTP connection between two requests
-	WriteTime       time.Duration `yaml:"write_timeout"`     // between two writes of a response that make progress
+	RequestLine      ByteSize      `yaml:"request_line"`          // HTTP method, target and version: 414
+	HeaderBlock      ByteSize      `yaml:"header_block"`          // all HTTP header lines, or the uwsgi var block: 431
+	HeaderCount      int           `yaml:"header_count"`          // HTTP header lines or uwsgi variables: 431
+	Body             ByteSize      `yaml:"body"`                  // request body: 413; 0 is no limit
+	BodyMemory       ByteSize      `yaml:"body_memory"`           // of a body, held in memory before it goes to a temporary file
+	BodyMemoryTotal  ByteSize      `yaml:"body_memory_total"`     // of all bodies together; beyond it they go to files earlier
+	TempDir          string        `yaml:"temp_dir"`              // where bodies are spooled; empty: $TMPDIR or /tmp
+	Connections      int           `yaml:"connections"`           // open at once, over all listeners
+	ProxyHeader      ByteSize      `yaml:"proxy_header"`          // a header of the PROXY protocol: close
+	TLSHandshakeTime time.Duration `yaml:"tls_handshake_timeout"` // from accept to the end of a TLS handshake: the connection is closed
+	HeaderTime       time.Duration `yaml:"header_timeout"`        // from the first byte of a request to the end of its head: 408
+	BodyTime         time.Duration `yaml:"body_timeout"`          // between two reads of a body that bring something: 408
+	BodyMinRate      ByteSize      `yaml:"body_min_rate"`         // bytes per second, after body_timeout has passed once: 408; 0 is none
+	IdleTime         time.Duration `yaml:"idle_timeout"`          // an HTTP connection between two requests
+	WriteTime        time.Duration `yaml:"write_timeout"`         // between two writes of a response that make progress
 }
 
 // limitDocs says what reflection cannot know about the keys of this file.
@@ -42,6 +43,8 @@ var limitDocs = map[string]keyDoc{
 	"limits.proxy_header": {min: 536, max: 64 << 10,
 		doc: "A header of the PROXY protocol, where `http.proxy_protocol` asks for one: the connection is closed above. It has " +
 			"`limits.header_timeout` to come."},
+	"limits.tls_handshake_timeout": {min: int64(100 * time.Millisecond), max: day,
+		doc: "From the beginning of a connection to a listener with TLS to the end of its handshake: the connection is closed."},
 	"limits.header_timeout": {min: int64(100 * time.Millisecond), max: day,
 		doc: "From the first byte of a request to the end of its head: 408."},
 	"limits.body_timeout": {min: int64(100 * time.Millisecond), max: day,

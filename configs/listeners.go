@@ -12,6 +12,7 @@ type HTTP struct {
 	// ProxyProtocol: each connection begins with a header of the PROXY protocol.
 	ProxyProtocol     bool     `yaml:"proxy_protocol"`
 	ProxyProtocolFrom []string `yaml:"proxy_protocol_from"` // CIDRs or addresses of those who may send one; unix-socket peers always may
+	TLS               TLS      `yaml:"tls"`
 }
 
 // Uwsgi is one listener for the uwsgi protocol.

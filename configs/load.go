@@ -152,7 +152,7 @@ func (l *loader) set(path string, source Source, values []string) {
 func (l *loader) setListeners(v reflect.Value, path string, source Source, addresses []string) {
 	list := reflect.MakeSlice(v.Type(), 0, len(addresses))
 	for i, address := range addresses {
-		entry := reflect.New(v.Type().Elem()).Elem()
+		entry := newEntry(v.Type().Elem())
 		for known := range v.Len() {
 			if v.Index(known).FieldByName("Listen").String() == address {
 				entry.Set(v.Index(known))
@@ -204,5 +204,7 @@ func (l *loader) addDefaultListener() {
 		l.set("http", Source{Kind: SourceEnv, Name: "PORT"}, []string{"0.0.0.0:" + port})
 		return
 	}
-	l.loaded.Config.HTTP = []HTTP{{Listen: DefaultListen}}
+	only := DefaultHTTP()
+	only.Listen = DefaultListen
+	l.loaded.Config.HTTP = []HTTP{only}
 }

@@ -71,14 +71,14 @@ func isEntryKey(key Key) bool {
 	return below
 }
 
-// cutEntryKey takes the path of such a key apart: the list's own path, and the name of the key in an entry.
+// cutEntryKey takes the path of such a key apart: the list's own path, and the path of the key in an entry.
 func cutEntryKey(path string) (list, leaf string, below bool) {
-	at := strings.LastIndexByte(path, '.')
-	if at < 0 {
-		return "", "", false
+	for at, c := range path {
+		if c == '.' && isEntryList(lookup(reflect.ValueOf(Config{}), path[:at])) {
+			return path[:at], path[at+1:], true
+		}
 	}
-	list, leaf = path[:at], path[at+1:]
-	return list, leaf, isEntryList(lookup(reflect.ValueOf(Config{}), list))
+	return "", "", false
 }
 
 func sectionNames() []string { return fieldNames(reflect.TypeFor[Config]()) }

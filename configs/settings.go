@@ -36,7 +36,7 @@ func (l *Loaded) Settings() []InForce {
 				if _, own := l.Sources[path]; !own && leaf != "listen" {
 					source = Source{Kind: SourceDefault} // the line of the list says nothing about this one
 				}
-				add(path, formatValue(fieldNamed(list.Index(i), leaf)), source)
+				add(path, formatValue(lookup(list.Index(i), leaf)), source)
 			}
 			continue
 		}

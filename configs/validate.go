@@ -30,6 +30,9 @@ var checks = []struct {
 	{"network", (*checker).networks},
 	{"range", (*checker).ranges},
 	{"choice", (*checker).choices},
+	{"tls", (*checker).tls},
+	{"tls-client", (*checker).tlsClient},
+	{"acme", (*checker).acme},
 	{"temp-dir", (*checker).tempDir},
 	{"process-umask", (*checker).processUmask},
 	{"process-rlimits", (*checker).processRlimits},
@@ -251,10 +254,10 @@ func (c *checker) eachValue(key Key, do func(path string, v reflect.Value)) {
 		do(key.Path, lookup(c.root, key.Path))
 		return
 	}
-	section, leaf, _ := strings.Cut(key.Path, ".")
+	section, leaf, _ := cutEntryKey(key.Path)
 	list := lookup(c.root, section)
 	for i := range list.Len() {
-		do(fmt.Sprintf("%s[%d].%s", section, i, leaf), fieldNamed(list.Index(i), leaf))
+		do(fmt.Sprintf("%s[%d].%s", section, i, leaf), lookup(list.Index(i), leaf))
 	}
 }
 

@@ -1,6 +1,7 @@
 package httpfront
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -106,7 +107,7 @@ func (s *Server) serve(c *conn) {
 			s.log.Error("panic on a connection", "client", c.peer.text, "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
-	if s.door.proxied && !c.introduce() {
+	if s.door.proxied && !c.introduce() || s.tls != nil && !c.shakeHands() {
 		return
 	}
 	if err := s.engine.ServeConn(c); err != nil {
@@ -128,6 +129,9 @@ func (s *Server) refuseConnection(nc net.Conn) {
 		defer s.conns.endRefusal()
 		defer nc.Close()
 		nc.SetDeadline(time.Now().Add(refusalTime))
+		if s.tls != nil {
+			nc = tls.Server(nc, s.tls()) // the first write shakes hands
+		}
 		page, _ := gateway.PageFor(errTooManyConnections)
 		page.Close = true
 		number := s.nextID()

@@ -33,14 +33,15 @@ type scratch struct {
 }
 
 // conn is a connection as fasthttp sees it. Read gives one engineHead for each request and nothing else; Write drops what
-// it is given, since answers are written by respond.go. Only the connection's goroutine uses it, except for idle and the
+// it is given, since answers are written by respond.go. Only the connection's goroutine uses it, except for the flags and the
 // socket's own Close and SetReadDeadline, which Shutdown calls.
 type conn struct {
-	net.Conn
-	input  io.Reader // the socket's, as output: a direct, or the Conn itself
-	output io.Writer
-	srv    *Server
-	peer   peer
+	net.Conn           // the socket
+	input    io.Reader // the socket's, as output: a direct, or the Conn itself; or TLS over it
+	output   io.Writer
+	secured  *secured // nil without TLS, and before it
+	srv      *Server
+	peer     peer
 
 	*scratch     // nil while idle
 	taken    int // bytes of scratch.in that are used up
@@ -48,6 +49,7 @@ type conn struct {
 	linger   bool // the client may still be sending: see lingerOn
 	idle     atomic.Bool
 	lingers  atomic.Bool // in lingerOn
+	shakes   atomic.Bool // in shakeHands
 	closed   sync.Once
 
 	now                   time.Time // when the connection last began to wait or to write, without asking the clock too often
@@ -144,7 +146,7 @@ func (c *conn) completeHead() (int, error) {
 			return end, nil
 		}
 		if bad := checkPartial(buf, &c.srv.limits); bad != nil && string(buf) != "\r" {
-			return 0, c.refusePartial(bad)
+			return 0, c.refusePartial(judgeRefused(buf, bad))
 		}
 		n, err := c.fill(until)
 		switch {
@@ -169,9 +171,17 @@ func (c *conn) judge(buf []byte) error {
 		c.vars, bad = c.head.buildVars(c.vars[:0], &c.peer, &c.req)
 	}
 	if bad != nil {
-		return c.refuse(bad)
+		return c.refuse(judgeRefused(buf, bad))
 	}
 	return nil
+}
+
+// judgeRefused knows better why bytes were refused that are no HTTP at all.
+func judgeRefused(buf []byte, bad *refusal) *refusal {
+	if len(buf) > 0 && buf[0] == recordHandshake {
+		return refuseTLS
+	}
+	return bad
 }
 
 // refusePartial turns down a head that is not complete.
@@ -229,10 +239,13 @@ func (c *conn) recycle() {
 func (c *conn) Close() error {
 	var err error
 	c.closed.Do(func() {
-		if c.cut {
-			c.reset()
+		if c.cut || c.secured != nil && c.secured.wire.broken {
+			c.reset() // and a good end of TLS would say that the answer is complete
 		} else if c.linger || len(c.pending()) > 0 {
 			c.lingerOn()
+		}
+		if c.secured != nil && !c.cut && !c.secured.wire.broken {
+			_ = c.secured.part()
 		}
 		err = c.Conn.Close()
 		c.recycle()

@@ -44,8 +44,13 @@ func (c *conn) readSocket(p []byte, until time.Time) (int, error) {
 		if err := c.armRead(until); err != nil {
 			return 0, err
 		}
-		if c.idle.Load() && c.srv.reached(phaseStopping) && !hasInput(c.Conn) {
-			return 0, errStopping
+		if c.idle.Load() && c.srv.reached(phaseStopping) { // asked when the deadline is set: a stop that comes later wakes us
+			if !hasInput(c.Conn) {
+				return c.readLast(p)
+			}
+			if err := c.hasten(&until); err != nil {
+				return 0, err
+			}
 		}
 		n, err := c.input.Read(p)
 		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -110,11 +115,19 @@ func (c *conn) write2(a, b []byte) error {
 		if err := c.armWrite(); err != nil {
 			return err
 		}
-		n, err := c.buffers.WriteTo(c.Conn)
+		n, err := c.buffers.WriteTo(c.vectored())
 		if !progressed(n, err) {
 			return err
 		}
 	}
+}
+
+// vectored is what several buffers are written to: only the socket itself takes them in one call.
+func (c *conn) vectored() io.Writer {
+	if c.secured != nil {
+		return c.output
+	}
+	return c.Conn
 }
 
 // hasInput tells whether the socket holds bytes that were not read, without waiting.
@@ -152,7 +165,7 @@ func beginLinger(nc net.Conn, d time.Duration) bool {
 // lingerOn is lingerOn for this connection; a server that stops does not wait as long.
 func (c *conn) lingerOn() {
 	c.lingers.Store(true)
-	if !beginLinger(c.Conn, lingerTime) {
+	if c.secured != nil && c.secured.part() != nil || !beginLinger(c.Conn, lingerTime) {
 		return
 	}
 	if c.srv.reached(phaseStopping) { // asked when the deadline is set: a stop that comes later shortens it itself

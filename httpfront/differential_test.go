@@ -70,6 +70,7 @@ func (f *frontReader) ConnectionOpened()        {}
 func (f *frontReader) ConnectionClosed()        {}
 func (f *frontReader) ConnectionRefused(string) {}
 func (f *frontReader) ConnectionIdle()          {}
+func (f *frontReader) TLSHandshake(string)      {}
 func (f *frontReader) ProtocolError(reason string) {
 	f.reason, f.refused = reason, string(f.c.req.Method)
 	if f.c.req.Vars == nil { // in the head: nobody has written over it yet

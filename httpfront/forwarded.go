@@ -27,10 +27,10 @@ func (h *head) readForwarded(p *peer) forwarded {
 	if !h.readOwnFields(&f, p) && standard != nil {
 		f.setElements(parseElements(standard), p.trusts)
 	}
-	if p.addr.IsValid() || f.scheme == "http" || string(f.serverPort) != p.serverPort {
+	if p.addr.IsValid() || f.scheme == p.scheme || string(f.serverPort) != p.serverPort {
 		return f
 	}
-	f.serverPort = []byte("443") // a unix socket has no port of its own
+	f.serverPort = []byte(schemePorts[f.scheme])
 	return f
 }
 

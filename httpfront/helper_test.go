@@ -3,11 +3,13 @@ package httpfront
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -19,6 +21,7 @@ import (
 
 	"penknife/configs"
 	"penknife/gateway"
+	"penknife/internal/testkit"
 	"penknife/requestids"
 	"penknife/uwsgiproto"
 )
@@ -87,7 +90,7 @@ func varsOf(t *testing.T, block []byte) map[string]string {
 type recorder struct {
 	mu                                 sync.Mutex
 	outcomes                           []gateway.Outcome
-	reasons                            []string
+	reasons, handshakes                []string
 	done                               chan struct{}
 	opened, closedConns, refused, idle atomic.Int64
 }
@@ -107,6 +110,11 @@ func (r *recorder) ConnectionRefused(reason string) {
 	r.ProtocolError(reason)
 }
 func (r *recorder) ConnectionIdle() { r.idle.Add(1) }
+func (r *recorder) TLSHandshake(result string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.handshakes = append(r.handshakes, result)
+}
 func (r *recorder) ProtocolError(reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -126,6 +134,13 @@ func (r *recorder) next(t *testing.T) gateway.Outcome {
 	return r.outcomes[len(r.outcomes)-1]
 }
 
+// all gives the outcomes so far.
+func (r *recorder) all() []gateway.Outcome {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.outcomes)
+}
+
 func (r *recorder) sortedReasons() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -139,15 +154,18 @@ type front struct {
 	*recorder
 	ln     net.Listener
 	served chan error
+	trusts *tls.Config // of clients; nil: they speak plain HTTP
 }
 
 type options struct {
-	cfg     configs.HTTP
-	limits  configs.Limits
-	network string // "tcp" unless set
-	address string
-	log     *slog.Logger
-	ids     *requestids.Source
+	cfg       configs.HTTP
+	limits    configs.Limits
+	network   string // "tcp" unless set
+	address   string
+	log       *slog.Logger
+	ids       *requestids.Source
+	tls       *tls.Config // of the server; nil: plain HTTP
+	authority *testkit.Authority
 }
 
 // startFront serves handler until the test ends.
@@ -165,8 +183,13 @@ func startFront(t testing.TB, handler gateway.Handler, o options) *front {
 	}
 	f := &front{recorder: newRecorder(), ln: ln, served: make(chan error, 1)}
 	var ids atomic.Uint64
-	f.Server, err = New(o.cfg, o.limits, Deps{Handler: handler, Observer: f.recorder, Counter: f.recorder,
-		NextID: func() uint64 { return ids.Add(1) }, Log: o.log, IDs: o.ids})
+	deps := Deps{Handler: handler, Observer: f.recorder, Counter: f.recorder,
+		NextID: func() uint64 { return ids.Add(1) }, Log: o.log, IDs: o.ids}
+	if o.tls != nil {
+		deps.TLS = func() *tls.Config { return o.tls }
+		f.trusts = &tls.Config{RootCAs: o.authority.Pool, ServerName: "localhost"}
+	}
+	f.Server, err = New(o.cfg, o.limits, deps)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,6 +222,9 @@ func (f *front) dial(t testing.TB) *client {
 	}
 	nc.SetDeadline(time.Now().Add(patience))
 	t.Cleanup(func() { nc.Close() })
+	if f.trusts != nil {
+		nc = tls.Client(nc, f.trusts)
+	}
 	return &client{nc, bufio.NewReader(nc), t}
 }
 

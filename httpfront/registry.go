@@ -138,7 +138,7 @@ func (r *registry) wakeIdle() {
 		switch {
 		case c.idle.Load():
 			c.Conn.SetReadDeadline(longAgo)
-		case c.lingers.Load():
+		case c.lingers.Load(), c.shakes.Load():
 			c.Conn.SetReadDeadline(time.Now().Add(lingerStop))
 		}
 	}

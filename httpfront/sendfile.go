@@ -62,7 +62,7 @@ var errNoSendfile = errors.New("httpfront: sendfile is not possible")
 // tried the plain way, which will also find out whether the file is too short.
 func (c *conn) sendfile(f *os.File, offset, length int64) (done int64, err error) {
 	sc, ok := c.Conn.(syscall.Conn)
-	if !ok {
+	if !ok || c.secured != nil { // what the kernel copies is not encrypted
 		return 0, errNoSendfile
 	}
 	socket, err := sc.SyscallConn()

@@ -2,6 +2,7 @@ package httpfront
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"math"
@@ -36,6 +37,8 @@ type Counter interface {
 	ConnectionRefused(reason string)
 	// ConnectionIdle: closed after limits.idle_timeout without a request.
 	ConnectionIdle()
+	// TLSHandshake: one ended; the result is one of TLSHandshakeResults.
+	TLSHandshake(result string)
 	// ProtocolError: a request was refused, or its body or its answer failed for a limit. The reason is one of a fixed set of labels.
 	ProtocolError(reason string)
 }
@@ -49,6 +52,9 @@ type Deps struct {
 	Log      *slog.Logger     // may be nil
 	// IDs makes the identifiers of requests; nil: they have none.
 	IDs *requestids.Source
+	// TLS gives the configuration for one more connection, without waiting; nil: plain HTTP is spoken. Deadlines and the
+	// protocol are the Server's: NextProtos must have http/1.1.
+	TLS func() *tls.Config
 	// Open counts open connections. Servers that share limits.connections share one; nil makes the Server its own.
 	Open *atomic.Int64
 }
@@ -65,6 +71,7 @@ type Server struct {
 	limits   configs.Limits
 	trusted  sockets.Set
 	door     door
+	tls      func() *tls.Config // nil: plain HTTP
 
 	engine  *fasthttp.Server
 	date    httpdate.Line
@@ -74,6 +81,8 @@ type Server struct {
 	turns turns
 	conns *registry
 	phase atomic.Int32 // one of the phases
+
+	handshakeLog handshakeLog
 
 	inside atomic.Int32  // accept loops that are not waiting
 	taken  atomic.Uint64 // connections
@@ -118,7 +127,7 @@ func New(cfg configs.HTTP, limits configs.Limits, deps Deps) (*Server, error) {
 	s := &Server{
 		door:    door,
 		handler: deps.Handler, observer: deps.Observer, counter: deps.Counter, nextID: deps.NextID,
-		log: deps.Log, ids: deps.IDs, open: deps.Open, limits: limits.WithHeadDefaults(), trusted: trusted, turns: newTurns(),
+		log: deps.Log, ids: deps.IDs, open: deps.Open, limits: limits.WithHeadDefaults(), trusted: trusted, tls: deps.TLS, turns: newTurns(),
 		conns: newRegistry(),
 	}
 	s.advance(phaseServing)
@@ -210,6 +219,7 @@ type noCounter struct{}
 func (noCounter) ConnectionOpened()    {}
 func (noCounter) ConnectionClosed()    {}
 func (noCounter) ConnectionIdle()      {}
+func (noCounter) TLSHandshake(string)  {}
 func (noCounter) ProtocolError(string) {}
 
 func (noCounter) ConnectionRefused(string) {}

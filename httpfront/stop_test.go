@@ -109,10 +109,17 @@ func TestTooManyConnections(t *testing.T) {
 	}
 	third.expect("503 Service Unavailable\n\ntoo many connections\n")
 	third.ended()
-	f.next(t)
-	f.next(t)
-	if refused := f.next(t); refused.Status != 503 || gateway.KindOf(refused.Err) != gateway.KindOverloaded {
-		t.Errorf("the observer was told %+v", refused)
+	refusals := 0
+	for range 3 { // a client may have its answer before the observer hears of it, so they come in any order
+		f.next(t)
+	}
+	for _, o := range f.all() {
+		if o.Status == 503 && gateway.KindOf(o.Err) == gateway.KindOverloaded {
+			refusals++
+		}
+	}
+	if refusals != 1 {
+		t.Errorf("the observer was told %+v", f.all())
 	}
 	first.Close()
 	waitFor(t, "the place is free", func() bool { return f.Server.open.Load() == 1 })

@@ -59,6 +59,7 @@ type peer struct {
 
 	remoteAddr, remotePort, serverName, serverPort string
 	scheme                                         string // "http" or "https"
+	session                                        []byte // the variables of the TLS session
 }
 
 func newPeer(nc net.Conn, trusts func(netip.Addr) bool) peer {
@@ -92,6 +93,18 @@ func (p *peer) fixConsts() {
 	p.consts, p.remoteAt, p.schemeAt = p.appendConsts(p.consts[:0], p.said())
 }
 
+// schemePorts are the ports of a unix socket, which has none of its own.
+var schemePorts = map[string]string{"http": "80", "https": "443"}
+
+// secure takes over the variables of a TLS session.
+func (p *peer) secure(session []byte) {
+	p.scheme, p.session = "https", session
+	if !p.addr.IsValid() {
+		p.serverPort = schemePorts[p.scheme]
+	}
+	p.fixConsts()
+}
+
 // said is what the connection itself says about its client.
 func (p *peer) said() forwarded {
 	return forwarded{addr: []byte(p.remoteAddr), port: p.remotePort, scheme: p.scheme, serverPort: []byte(p.serverPort)}
@@ -108,7 +121,7 @@ func (p *peer) appendConsts(dst []byte, f forwarded) (block []byte, remote, sche
 	if f.scheme == "https" {
 		dst, _ = appendVar(dst, keyHTTPS, "on")
 	}
-	return dst, remote, scheme
+	return append(dst, p.session...), remote, scheme
 }
 
 var protocols = [2]string{"HTTP/1.0", "HTTP/1.1"}

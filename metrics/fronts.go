@@ -15,9 +15,10 @@ type Front struct {
 	refused  map[string]prometheus.Counter // by reason
 	idle     prometheus.Counter
 	protocol *bounded
+	tls      *TLS
 }
 
-func newFronts(registry *prometheus.Registry, names, refusals []string) *Fronts {
+func newFronts(registry *prometheus.Registry, names []string, encryption *TLS, refusals []string) *Fronts {
 	open := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "penknife_connections",
 		Help: "Client connections that are open.",
@@ -43,6 +44,7 @@ func newFronts(registry *prometheus.Registry, names, refusals []string) *Fronts 
 	nobody := Front{
 		name: names[0], open: prometheus.NewGauge(prometheus.GaugeOpts{}), protocol: protocol,
 		accepted: prometheus.NewCounter(prometheus.CounterOpts{}), idle: prometheus.NewCounter(prometheus.CounterOpts{}),
+		tls: encryption,
 	}
 	f := &Fronts{all: []Front{nobody}}
 	for _, name := range names[1:] {
@@ -53,6 +55,7 @@ func newFronts(registry *prometheus.Registry, names, refusals []string) *Fronts 
 		f.all = append(f.all, Front{
 			name: name, open: open.WithLabelValues(name), accepted: accepted.WithLabelValues(name),
 			refused: of, idle: idle.WithLabelValues(name), protocol: protocol,
+			tls: encryption,
 		})
 	}
 	return f
@@ -79,6 +82,9 @@ func (f *Front) ConnectionRefused(reason string) {
 
 // ConnectionIdle counts a connection that was closed for want of a request.
 func (f *Front) ConnectionIdle() { f.idle.Inc() }
+
+// TLSHandshake counts one that is over.
+func (f *Front) TLSHandshake(result string) { f.tls.Handshake(result) }
 
 // ProtocolError counts a request that broke the protocol. Reason is one of the front end's few constant texts.
 func (f *Front) ProtocolError(reason string) { f.protocol.inc(f.name, reason) }

@@ -13,6 +13,7 @@ import (
 type Set struct {
 	Requests *Requests
 	Fronts   *Fronts
+	TLS      *TLS
 	Workers  *Workers
 	Reloads  *Reloads
 	Static   *Static
@@ -48,9 +49,11 @@ func New(version string, names Names) *Set {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registerBuildInfo(registry, version)
 	fronts := named(names.Fronts)
+	encryption := newTLS(registry)
 	return &Set{
 		Requests: newRequests(registry, fronts, names),
-		Fronts:   newFronts(registry, fronts, names.Refusals),
+		Fronts:   newFronts(registry, fronts, encryption, names.Refusals),
+		TLS:      encryption,
 		Workers:  newWorkers(registry, names),
 		Reloads:  newReloads(registry),
 		Static:   newStatic(registry, named(names.Static)),

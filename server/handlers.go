@@ -41,7 +41,7 @@ func buildHandler(s *Server) (gateway.Handler, error) {
 	if cfg := s.loaded.Config.Admin; cfg.PublicLivez != "" || cfg.PublicReadyz != "" {
 		handler = &admin.Health{Livez: cfg.PublicLivez, Readyz: cfg.PublicReadyz, Ready: s.ready, Next: handler}
 	}
-	return handler, nil
+	return answerChallenges(s, handler), nil
 }
 
 // ready gives nil if the server should be sent requests, or why not.

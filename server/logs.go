@@ -273,6 +273,8 @@ func (s *Server) closeLogs() {
 
 // Check finds what only the packages that use a value can judge, and opens nothing. The error is *configs.Problems.
 func Check(loaded *configs.Loaded) error {
-	_, err := accessFormat(loaded)
-	return err
+	if _, err := accessFormat(loaded); err != nil {
+		return err
+	}
+	return checkTLS(loaded)
 }

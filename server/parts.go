@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"sync/atomic"
 
@@ -38,6 +39,7 @@ type frontDeps struct {
 	open     *atomic.Int64 // connections over all fronts, against limits.connections
 	log      *slog.Logger
 	ids      *requestids.Source
+	tls      func() *tls.Config // of one HTTP listener; nil: plain HTTP
 }
 
 // realParts is what serves people, on that many CPUs.
@@ -49,6 +51,7 @@ func realParts(cpus int) parts {
 func newHTTPFront(d frontDeps, cfg configs.HTTP) (front, error) {
 	return httpfront.New(cfg, d.limits, httpfront.Deps{
 		Handler: d.handler, Observer: d.observer, Counter: d.counter, NextID: d.nextID, Log: d.log, Open: d.open, IDs: d.ids,
+		TLS: d.tls,
 	})
 }
 

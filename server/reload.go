@@ -56,12 +56,17 @@ func (s *Server) loadAnew(ctx context.Context, read func() (*configs.Loaded, err
 		}
 		loaded, restart = mergeReloaded(s.loaded, loaded)
 	}
+	encrypt, err := s.encryption.prepare(loaded)
+	if err != nil {
+		return restart, err
+	}
 	if err := s.engine.Reload(ctx, loaded); err != nil {
 		return restart, err
 	}
 	if err := s.admit(loaded.Config); err != nil {
 		s.log.Error("the lists of who may connect stay as they were", "error", err)
 	}
+	encrypt()
 	s.configureCache(boundedCache(loaded.Config))
 	s.logs.level.Set(logLevels[loaded.Config.Log.Level])
 	s.inForce.Store(loaded)
@@ -87,6 +92,7 @@ func mergeReloaded(start, fresh *configs.Loaded) (merged *configs.Loaded, restar
 	merged.Config.Cache.Redis, merged.Config.Cache.RedisTimeout = start.Config.Cache.Redis, start.Config.Cache.RedisTimeout
 	merged.Config.Cache.RedisPrefix, merged.Config.Cache.Snapshot = start.Config.Cache.RedisPrefix, start.Config.Cache.Snapshot
 	merged.Config.Process.ShutdownDelay = fresh.Config.Process.ShutdownDelay
+	mergeTLS(&merged.Config, start.Config, fresh.Config)
 	log := &merged.Config.Log
 	log.Level = fresh.Config.Log.Level
 	log.AppRate, log.AppBurst, log.AppLine = fresh.Config.Log.AppRate, fresh.Config.Log.AppBurst, fresh.Config.Log.AppLine

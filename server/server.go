@@ -84,21 +84,22 @@ type Server struct {
 	signals   <-chan os.Signal
 	parts     parts
 
-	metrics   *metrics.Set
-	engine    Engine
-	calls     *appcalls.Service
-	outside   *outside
-	cache     *cache.Handler // nil: none
-	storage   *storage
-	gate      *gate
-	handler   gateway.Handler
-	observer  *observer
-	tracer    *tracing.Tracer // nil when nothing is traced
-	admin     *admin.Server
-	stats     *uwsgistats.Server // nil: none
-	fronts    *fronts
-	open      *listeners                   // nil before the sockets stage
-	cacheSeen atomic.Pointer[cacheReading] // for reports
+	metrics    *metrics.Set
+	engine     Engine
+	calls      *appcalls.Service
+	outside    *outside
+	cache      *cache.Handler // nil: none
+	storage    *storage
+	gate       *gate
+	encryption *encryption
+	handler    gateway.Handler
+	observer   *observer
+	tracer     *tracing.Tracer // nil when nothing is traced
+	admin      *admin.Server
+	stats      *uwsgistats.Server // nil: none
+	fronts     *fronts
+	open       *listeners                   // nil before the sockets stage
+	cacheSeen  atomic.Pointer[cacheReading] // for reports
 
 	usage       *usageReader
 	loads       loads
@@ -163,6 +164,7 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 	}
 	s.engine = engine
 	s.inForce.Store(s.loaded)
+	s.encryption = newEncryption(s)
 	s.notify = newNotifier(osproc.NewNotifier(options.Environ, options.Predecessor != nil), s.log)
 	if err := s.takeOver(options.Activated); err != nil {
 		return nil, err
@@ -206,7 +208,7 @@ func (s *Server) stages() stages {
 	if s.loaded.Config.Process.PIDFile != "" {
 		list = append(list, s.pidfileStage())
 	}
-	list = append(list, s.identityStage())
+	list = append(list, s.identityStage(), s.encryption.stage())
 	beside := append(s.listeningStages(), s.sidecarsStage(), s.watching.stage())
 	engine := []stage{s.cacheStage(), s.workersStage()}
 	if s.predecessor == nil {
@@ -216,7 +218,7 @@ func (s *Server) stages() stages {
 		list = append(list, beside...)
 	}
 	list = append(list, stage{name: "fronts", start: s.startFronts, stop: s.stopFronts, least: 100 * time.Millisecond},
-		stage{name: "reloads", start: nothing, stop: s.reloads.shutdown})
+		s.encryption.ordersStage(), stage{name: "reloads", start: nothing, stop: s.reloads.shutdown})
 	if s.predecessor != nil {
 		list = append(list, stage{name: "takeover", start: s.succeed, stop: nothing, quiet: true})
 	}
@@ -391,7 +393,9 @@ func (s *Server) startFronts(context.Context) error {
 	}
 	var all []ready
 	for i, cfg := range s.loaded.Config.HTTP {
-		one, err := s.parts.newHTTP(s.frontDeps(gateway.FrontHTTP), cfg)
+		deps := s.frontDeps(gateway.FrontHTTP)
+		deps.tls = s.encryption.config(i)
+		one, err := s.parts.newHTTP(deps, cfg)
 		if err != nil {
 			return fmt.Errorf("http[%d]: %w", i, err)
 		}

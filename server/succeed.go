@@ -29,6 +29,9 @@ func (s *Server) takeOver(activated []*os.File) error {
 		if item.Kind == itemScaling {
 			s.resumeScaling(item.Info)
 		}
+		if item.Kind == itemTickets {
+			s.encryption.resume(item.Info)
+		}
 		if item.Kind != itemListener && item.Kind != itemControl {
 			_ = item.File.Close() // without a socket, or of a later version
 			continue

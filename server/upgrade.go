@@ -216,6 +216,11 @@ func (u *upgrader) start(memory *os.File) (*handover.Successor, error) {
 		return nil, err
 	}
 	items = append(items, scaling)
+	tickets, err := u.server.encryption.ticketItem()
+	if err != nil {
+		return nil, err
+	}
+	items = append(items, tickets)
 	if memory != nil {
 		fd, err := unix.FcntlInt(memory.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {

@@ -14,8 +14,8 @@ import (
 )
 
 // headRoom is what a var block may have beyond limits.header_block: the HTTP front end writes every header with its
-// CGI name and lengths, and adds what it knows of the connection.
-const headRoom = 16 << 10
+// CGI name and lengths, and adds what it knows of the connection: with TLS also the certificate of the client.
+const headRoom = 48 << 10
 
 // generation is a zygote, its workers and their queue. What it is made of never changes; a reload makes another, which
 // in a rolling one is its successor for a while.

@@ -73,6 +73,9 @@ func (p *program) checkCommand() *cobra.Command {
 			if err := server.Check(loaded); err != nil {
 				return err
 			}
+			for _, warning := range server.Warnings(loaded) {
+				p.complain("penknife check: warning: " + warning)
+			}
 			from := loaded.File
 			if from == "" {
 				from = "no file"
