@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 )
@@ -215,21 +214,37 @@ func (m *Manager) order(domain string) {
 		return // the server stops
 	}
 	m.deps.Counter.CertificateOrdered(err == nil)
+	m.note(domain, cert, err)
+}
+
+// note takes over what became of an order.
+func (m *Manager) note(domain string, cert *tls.Certificate, err error) {
+	one, wanted := m.change(domain, cert, err)
+	switch {
+	case !wanted:
+	case err != nil:
+		m.deps.Log.Error("certificate order failed", "domain", domain, "error", err, "next", one.pause.String(), "expires", one.expiry())
+	default:
+		m.deps.Log.Info("certificate renewed", "certificate", domain, "expires", cert.Leaf.NotAfter)
+	}
+}
+
+// change gives what is known of the domain then; false if a reload has taken it out meanwhile.
+func (m *Manager) change(domain string, cert *tls.Certificate, err error) (now name, wanted bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	one := m.names[domain]
-	if one == nil || !slices.Contains(m.options.Domains, domain) {
-		return // a reload has taken it out
+	if one == nil {
+		return name{}, false
 	}
 	if err != nil {
 		one.pause = min(max(2*one.pause, minPause), maxPause)
 		one.next = m.deps.Now().Add(one.pause)
-		m.deps.Log.Error("certificate order failed", "domain", domain, "error", err, "next", one.pause.String(), "expires", one.expiry())
-		return
+		return *one, true
 	}
 	*one = name{cert: cert}
 	m.number++
-	m.deps.Log.Info("certificate renewed", "certificate", domain, "expires", cert.Leaf.NotAfter)
+	return *one, true
 }
 
 // expiry says how urgent it is.
@@ -254,6 +269,11 @@ func (m *Manager) obtain(ctx context.Context, options Options, domain string) (*
 	if stored, err := shelf.load(domain); err == nil && stored != nil && (&name{cert: stored}).due().After(m.deps.Now()) {
 		return stored, nil
 	}
+	return m.purchase(ctx, shelf, options, domain)
+}
+
+// purchase orders, checks and stores.
+func (m *Manager) purchase(ctx context.Context, shelf shelf, options Options, domain string) (*tls.Certificate, error) {
 	client, err := newClient(options, m.deps.Version)
 	if err != nil {
 		return nil, err

@@ -76,7 +76,13 @@ func (m *Manager) negotiate(ctx context.Context, client *acme.Client, options Op
 			return nil, err
 		}
 	}
-	if order, err = client.WaitOrder(ctx, order.URI); err != nil {
+	return finish(ctx, client, order.URI, domain)
+}
+
+// finish takes the certificate of an order whose names are proven, with a new key.
+func finish(ctx context.Context, client *acme.Client, url, domain string) ([]byte, error) {
+	order, err := client.WaitOrder(ctx, url)
+	if err != nil {
 		return nil, fmt.Errorf("order: %w", err)
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -103,20 +109,9 @@ func (m *Manager) prove(ctx context.Context, client *acme.Client, options Option
 	if authz.Status == acme.StatusValid {
 		return nil // proven a while ago
 	}
-	kind := "tls-alpn-01"
-	if options.HTTP {
-		kind = "http-01"
-	}
-	var challenge *acme.Challenge
-	var offered []string
-	for _, one := range authz.Challenges {
-		offered = append(offered, one.Type)
-		if one.Type == kind {
-			challenge = one
-		}
-	}
-	if challenge == nil {
-		return fmt.Errorf("%w: %s, but %s", errNoChallenge, kind, strings.Join(offered, ", "))
+	challenge, err := pick(authz, options.HTTP)
+	if err != nil {
+		return err
 	}
 	withdraw, err := m.present(client, challenge, authz.Identifier.Value)
 	if err != nil {
@@ -127,9 +122,25 @@ func (m *Manager) prove(ctx context.Context, client *acme.Client, options Option
 		return fmt.Errorf("challenge: %w", err)
 	}
 	if _, err := client.WaitAuthorization(ctx, url); err != nil {
-		return fmt.Errorf("challenge %s: %w", kind, err)
+		return fmt.Errorf("challenge %s: %w", challenge.Type, err)
 	}
 	return nil
+}
+
+// pick gives the challenge by which names are proven here.
+func pick(authz *acme.Authorization, overHTTP bool) (*acme.Challenge, error) {
+	kind := "tls-alpn-01"
+	if overHTTP {
+		kind = "http-01"
+	}
+	var offered []string
+	for _, one := range authz.Challenges {
+		if one.Type == kind {
+			return one, nil
+		}
+		offered = append(offered, one.Type)
+	}
+	return nil, fmt.Errorf("%w: %s, but %s", errNoChallenge, kind, strings.Join(offered, ", "))
 }
 
 // present lets listeners answer a challenge, until withdraw.
