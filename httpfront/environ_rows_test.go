@@ -75,7 +75,7 @@ func TestEnvironRows(t *testing.T) {
 	}
 }
 
-func expectVar(t *testing.T, vars map[string]string, name, want string) {
+func expectVar(t testing.TB, vars map[string]string, name, want string) {
 	t.Helper()
 	got, there := vars[name]
 	if !there {

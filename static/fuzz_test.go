@@ -17,7 +17,7 @@ func FuzzPath(f *testing.F) {
 		"/static/a.txt", "/static/../secret", "/static/%2e%2e/secret", "/static/out", "/static/sub/../../secret", "//static/sub",
 		"/static/sub", "/static/.hidden", "/static/a.txt\x00", "/static/\\..\\secret",
 	} {
-		f.Add([]byte(seed), "bytes=0-0", "gzip", `"x"`)
+		f.Add([]byte(seed), "bytes=0-0", "gzip", `"x"`, "Sun, 06 Nov 1994 08:49:37 GMT")
 	}
 	s := newSite(f, map[string]string{
 		"pub/a.txt": strings.Repeat("public ", 100), "pub/sub/index.html": "public", "secret": "secret", "pub/.hidden": "secret",
@@ -26,11 +26,12 @@ func FuzzPath(f *testing.F) {
 	if err := os.Symlink("../secret", filepath.Join(s.root, "pub/out")); err != nil {
 		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, path []byte, ranges, encoding, tag string) {
-		if len(ranges)+len(encoding)+len(tag) > 60000 {
+	f.Fuzz(func(t *testing.T, path []byte, ranges, encoding, tag, date string) {
+		if len(ranges)+len(encoding)+len(tag)+len(date) > 60000 {
 			return
 		}
-		r := request("GET", "/", "Range: "+ranges, "Accept-Encoding: "+encoding, "If-None-Match: "+tag)
+		r := request("GET", "/", "Range: "+ranges, "Accept-Encoding: "+encoding, "If-None-Match: "+tag,
+			"If-Modified-Since: "+date, "If-Range: "+date)
 		r.Path, r.Query, r.Start = path, []byte(ranges), time.Now()
 		resp, err := s.Serve(r)
 		if err != nil {
