@@ -11,6 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
+/* So many cells in a row that do not belong to the ring's head are no race with others, but a ring that was written over.
+ * Then a lane pauses between its looks. */
+#define MISREADS 1000
+#define MISREAD_PAUSE_NS 10000000
+
 static void futex_wait(uint32_t *word, uint32_t value, time_t seconds) {
     struct timespec timeout = {.tv_sec = seconds};
     syscall(SYS_futex, word, FUTEX_WAIT, value, &timeout, NULL, 0);
@@ -114,13 +119,18 @@ bool pk_claim(pk_lane *lane, pk_slot *slot) {
     for (;;) {
         uint64_t head = pk_load(head_word);
         if (head == pk_load(PK_U64(q->base, PK_H_RING_TAIL))) {
+            lane->misread = 0;
             return false;
         }
         uint64_t cell = pk_load(PK_U64(q->ring, (head & q->ring_mask) * 8));
         uint32_t position = (uint32_t)head, index = (uint32_t)cell;
         if ((uint32_t)(cell >> 32) != position) {
+            if (++lane->misread >= MISREADS) {
+                return false;
+            }
             continue; /* the ring went round since we read its head */
         }
+        lane->misread = 0;
         bool claimed = false;
         if (index < q->slots) {
             uint64_t *state = PK_U64(q->slot_controls + (size_t)index * PK_SLOT_SIZE, PK_S_STATE);
@@ -143,8 +153,23 @@ static void exit_when_orphaned(const pk_queue *q) {
     }
 }
 
+static void wait_for_repair(pk_lane *lane) {
+    lane->misread = 0;
+    uint64_t one = 1;
+    if (write(lane->queue->event_fd, &one, sizeof one) < 0) {
+        /* The application has closed it; Go looks by itself while there are requests. */
+    }
+    struct timespec pause = {.tv_nsec = MISREAD_PAUSE_NS};
+    nanosleep(&pause, NULL);
+    exit_when_orphaned(lane->queue);
+}
+
 void pk_wait_for_work(pk_lane *lane) {
     pk_queue *q = lane->queue;
+    if (lane->misread >= MISREADS) {
+        wait_for_repair(lane);
+        return;
+    }
     for (uint32_t i = 0; i < q->spin; i++) {
         if (!ring_empty(q) || pk_stopping(lane)) {
             return;

@@ -30,6 +30,7 @@ typedef struct {
     uint32_t *wake, *stop, *running;
     uint64_t *idle_word, idle_bit;
     uint64_t *busy, *since, *interrupt, *thread;
+    uint32_t misread; /* cells in a row that did not belong to the ring's head */
 } pk_lane;
 
 /* A claimed slot. */
@@ -63,14 +64,15 @@ uint64_t pk_claim_name(const pk_slot *slot);
 /* Waits until *word is no longer seen, or for a signal. Call it without the GIL. */
 void pk_wait_for_change(uint32_t *word, uint32_t seen);
 
-/* Takes the next waiting slot; false when none waits. Never blocks. */
+/* Takes the next waiting slot; false when none waits, or the ring makes no sense. Never blocks. */
 bool pk_claim(pk_lane *lane, pk_slot *slot);
 
 /* Whether Go asked the worker to leave. */
 bool pk_stopping(const pk_lane *lane);
 
 /* Waits until a slot may be waiting or the worker shall leave: looks a bounded number of times, then sleeps. Returns
- * early on a signal. Call it without the GIL. Ends the process when Go is gone. */
+ * early on a signal. Call it without the GIL. Ends the process when Go is gone. When the ring made no sense, it makes Go
+ * look, which mends it. */
 void pk_wait_for_work(pk_lane *lane);
 
 /* For a lane that leaves: wakes another one if a slot waits, since Go may have woken this one for it. */

@@ -44,9 +44,9 @@ func (b *body) Advance(n int) {
 	s := b.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	consumed := s.respConsumed.Load() + uint64(n)
-	s.respConsumed.Store(consumed)
-	if s.waiting.Load() != 0 && s.respProduced.Load()-consumed <= uint64(len(s.responseArea)/2) {
+	s.consumed += uint64(n)
+	s.respConsumed.Store(s.consumed)
+	if s.waiting.Load() != 0 && s.respProduced.Load()-s.consumed <= uint64(len(s.responseArea)/2) {
 		s.tellWorker(0)
 	}
 }
@@ -56,11 +56,10 @@ func (s *slot) peek() ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	done := s.workerDone // before the counter: what is there after that is all
-	consumed, produced := s.respConsumed.Load(), s.respProduced.Load()
+	consumed, produced := s.consumed, s.respProduced.Load()
 	size := uint64(len(s.responseArea))
 	if produced-consumed > size {
-		_, lane, _ := splitState(s.state.Load())
-		s.damaged(lane, fmt.Sprintf("response window: %d bytes produced, %d consumed", produced, consumed))
+		s.damaged(s.holder, fmt.Sprintf("response window: %d bytes produced, %d consumed", produced, consumed))
 		return nil, s.err
 	}
 	if produced != consumed {

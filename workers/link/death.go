@@ -66,7 +66,14 @@ func (s *slot) lose(worker int, cause string) (failed bool) {
 	s.mu.Lock()
 	var d delivery
 	if s.settledBy(worker) {
-		d, failed = s.endNow(gateway.Errorf(gateway.KindWorkerDied, "worker died: %s", cause))
+		if !s.isDamaged() {
+			d = s.advance() // it may find damage only now, and then others may still write to the slot
+		}
+		if len(s.suspects) == 0 {
+			var last delivery
+			last, failed = s.endNow(gateway.Errorf(gateway.KindWorkerDied, "worker died: %s", cause))
+			d = d.and(last)
+		}
 	}
 	s.mu.Unlock()
 	d.run()
@@ -76,14 +83,20 @@ func (s *slot) lose(worker int, cause string) (failed bool) {
 // settledBy tells whether the death of the worker settles the slot: it held it, or damaged it, or was the last who may
 // have; not when somebody unknown damaged it who may still write to it. It must be called with the lock held.
 func (s *slot) settledBy(worker int) bool {
-	if s.step == stepIdle {
+	switch {
+	case s.step == stepIdle:
 		return false
-	}
-	if s.suspects != nil {
+	case s.suspects != nil:
 		delete(s.suspects, worker)
 		return len(s.suspects) == 0
+	case s.suspect != 0:
+		return s.suspect == worker+1
+	case s.holder >= 0:
+		return s.holder%s.q.mem.workers == worker
 	}
-	return s.suspect == worker+1 || s.q.holds(worker, s)
+	// Nobody has looked since it was claimed. A word that is wrong is found by the scanner.
+	lane, state, ok := s.look()
+	return ok && state != stateQueued && lane >= 0 && lane%s.q.mem.workers == worker
 }
 
 // living are the indexes whose process may write to the memory.
@@ -110,7 +123,7 @@ func (s *slot) end(err error) {
 
 // endNow is end with the lock held and an exchange in the slot; it tells whether that failed.
 func (s *slot) endNow(err error) (d delivery, failed bool) {
-	if s.suspect == 0 && s.suspects == nil {
+	if !s.isDamaged() {
 		d = s.advance() // an answer that is complete in memory still counts
 	}
 	if s.step == stepWaiting || s.step == stepAnswered && !s.workerDone {

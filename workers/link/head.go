@@ -11,12 +11,12 @@ import (
 // advance looks at what the worker did to the slot. It runs for every event and whenever something else may have
 // changed the picture; it must be called with the lock held.
 func (s *slot) advance() delivery {
-	if s.step == stepIdle || s.suspects != nil {
+	if s.step == stepIdle || s.isDamaged() {
 		return delivery{}
 	}
-	position, lane, state := splitState(s.state.Load())
-	if position != s.position || state < stateQueued || state > stateCancelled {
-		return s.damaged(lane, "the state word of a slot in use was overwritten")
+	lane, state, ok := s.look()
+	if !ok {
+		return s.damaged(-1, "the state word of a slot in use was overwritten")
 	}
 	if state == stateDone && !s.workerDone {
 		s.workerDone = true
@@ -25,7 +25,7 @@ func (s *slot) advance() delivery {
 	var d delivery
 	switch s.step {
 	case stepWaiting:
-		d = s.advanceWaiting(lane)
+		d = s.advanceWaiting()
 	case stepAnswered:
 		s.signal()
 	}
@@ -43,33 +43,56 @@ func (q *Queue) count(lane int) {
 	}
 }
 
-func (s *slot) advanceWaiting(lane int) delivery {
+// look reads the state word of a slot in use, and tells whether it can be right: what a lane has once claimed is never
+// anybody else's, nor does it wait again.
+func (s *slot) look() (lane int, state uint64, ok bool) {
+	position, lane, state := splitState(s.state.Load())
+	switch {
+	case position != s.position:
+	case state == stateQueued:
+		ok = lane < 0 && s.holder < 0
+	case state == stateClaimed || state == stateDone:
+		ok = lane >= 0 && lane < s.q.mem.workers*s.q.mem.threads && (s.holder < 0 || s.holder == lane)
+	case state == stateCancelled:
+		ok = lane < 0 && s.workerDone // only Go cancels, and notes that
+	}
+	if ok && lane >= 0 {
+		s.holder = lane
+	}
+	return lane, state, ok
+}
+
+func (s *slot) advanceWaiting() delivery {
 	switch s.phase.Load() {
 	case phaseHead:
 		if s.flags.Load()&flagFile != 0 && s.file == nil {
 			return delivery{} // the descriptor is on its way through the control socket
 		}
 		if err := s.takeHead(); err != nil {
-			return s.damaged(lane, err.Error())
+			return s.damaged(s.holder, err.Error())
 		}
 		return s.answered()
 	case phaseError:
 		return s.fail(gateway.Errorf(gateway.KindApp, "the application raised an exception; see the log"))
 	}
 	if s.workerDone {
-		return s.damaged(lane, "a slot was done without an answer")
+		return s.damaged(s.holder, "a slot was done without an answer")
 	}
 	return delivery{}
 }
 
-// damaged ends an exchange whose memory cannot be believed. The worker is reported, and its death settles the slot; when
-// it is unknown who did it, that of the last who may still write to it.
+// damaged ends an exchange whose memory cannot be believed. The worker of the lane that has it is reported, and its death
+// settles the slot. When the lane is unknown (-1), or its process is gone, anybody may have done it: all are reported, and
+// the slot comes back with the death of the last who may still write to it.
 func (s *slot) damaged(lane int, reason string) delivery {
+	if s.isDamaged() {
+		return delivery{}
+	}
 	worker := -1
-	if lane >= 0 && lane < s.q.mem.workers*s.q.mem.threads {
+	if lane >= 0 && s.q.accounts[lane%s.q.mem.workers].lives.Load() {
 		worker = lane % s.q.mem.workers
 	}
-	s.suspect = worker + 1
+	s.suspect, s.workerDone = worker+1, false
 	if worker < 0 {
 		s.suspects = s.q.living()
 		s.workerDone = len(s.suspects) == 0
@@ -79,6 +102,9 @@ func (s *slot) damaged(lane int, reason string) delivery {
 	}
 	return s.fail(gateway.Errorf(gateway.KindWorkerDied, "the worker damaged the queue: %s", reason))
 }
+
+// isDamaged tells whether the slot's words are not to be believed any more.
+func (s *slot) isDamaged() bool { return s.suspect != 0 || s.suspects != nil }
 
 // takeHead copies the head out of shared memory, checks it and builds the response.
 func (s *slot) takeHead() error {
@@ -104,7 +130,7 @@ func (s *slot) takeHead() error {
 	}
 	if s.workerDone && flags&flagCut == 0 {
 		produced := s.respProduced.Load()
-		if produced > uint64(len(s.responseArea)) || s.respConsumed.Load() != 0 {
+		if produced > uint64(len(s.responseArea)) || s.consumed != 0 {
 			return nil // went round the window: the reader takes it piece by piece
 		}
 		s.response.Whole = s.responseArea[:produced:produced]

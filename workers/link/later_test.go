@@ -54,6 +54,7 @@ func TestQueue_LaterHearsOfTimeLimits(t *testing.T) {
 	o := testOptions()
 	o.RequestTimeout, o.QueueTimeout = 200*time.Millisecond, time.Second // a busy machine may take its time to claim
 	h := startHarness(t, o)
+	h.awaitLane()
 	hanging := h.submitLater("/hangs")
 	waitFor(t, "the first to be claimed", func() bool { return h.q.Busy(0) == 1 })
 	waiting := h.submitLater("/hello")

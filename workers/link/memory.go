@@ -67,6 +67,8 @@ type memory struct {
 	geometry
 	file *os.File
 	data []byte
+	// header is what stands before hGoAsleep, for good.
+	header [hGoAsleep / 8]uint64
 }
 
 func newMemory(g geometry, spin int) (*memory, error) {
@@ -115,6 +117,20 @@ func (m *memory) writeHeader(spin int) {
 		m.u64(offset).Store(uint64(value))
 	}
 	m.u64(hMagic).Store(layoutMagic)
+	for i := range m.header {
+		m.header[i] = m.u64(i * 8).Load()
+	}
+}
+
+// restoreHeader writes again what is constant in the header page, and tells whether something else stood there.
+func (m *memory) restoreHeader() (changed bool) {
+	for i, value := range m.header {
+		if word := m.u64(i * 8); word.Load() != value {
+			word.Store(value)
+			changed = true
+		}
+	}
+	return changed
 }
 
 // close unmaps. Nobody may use the memory any more: bodies that are still held would fault.

@@ -151,3 +151,20 @@ func TestQueue_DamageByNobodyKnown(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestQueue_MendsWhenLanesFindNoSense: nobody asks for anything, so the scanner sleeps; lanes that would look for ever at a
+// ring that was written over make the event reader mend it, and can be stopped.
+func TestQueue_MendsWhenLanesFindNoSense(t *testing.T) {
+	h := startHarness(t, testOptions())
+	if _, body, err := h.get(newRequest("GET", "/hello"), nil); err != nil || string(body) != "hello world" {
+		t.Fatalf("%q, %v", body, err)
+	}
+	waitFor(t, "the scanner to sleep", func() bool { return !h.q.scanning.Load() })
+	right := h.q.ring.tail.Load()
+	for i := range h.q.mem.ringSize {
+		h.q.ring.cell(uint64(i)).Store(^uint64(0))
+	}
+	h.q.ring.tail.Store(right + 1)
+	h.q.ring.wakeAll()
+	waitFor(t, "the ring to be mended", func() bool { return h.q.ring.tail.Load() == right })
+}

@@ -106,6 +106,12 @@ func (h *harness) startWorker(worker, threads int) {
 	}
 }
 
+// awaitLane waits until a lane of a worker sleeps: for who measures how soon it takes a request.
+func (h *harness) awaitLane() {
+	h.t.Helper()
+	waitFor(h.t, "a lane that waits", func() bool { return h.q.mem.u64(hIdle).Load() != 0 })
+}
+
 func (h *harness) stop() {
 	h.q.StopWorker(0)
 	h.cmd.Wait()

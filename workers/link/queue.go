@@ -29,6 +29,7 @@ type Queue struct {
 	entry entry
 
 	spin     spinner
+	repairs  repairs
 	refusal  atomic.Pointer[gateway.Error] // nil: requests are taken
 	scanning atomic.Bool
 	scanKick chan struct{}
@@ -201,10 +202,15 @@ func (q *Queue) putFree(s *slot) {
 	q.drained = nil
 }
 
-// readEvents is the event reader.
+// readEvents is the event reader. Who wakes it for nothing may be a lane that found no sense in the ring.
 func (q *Queue) readEvents() {
 	for {
+		woken := false
 		for q.events.fetch(q.handle) {
+			woken = true
+		}
+		if !woken {
+			q.Mend()
 		}
 		if q.events.wait() != nil {
 			return

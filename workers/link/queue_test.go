@@ -103,6 +103,7 @@ func TestQueue_TimeLimits(t *testing.T) {
 	overdue := make(chan Overdue, 1)
 	o.Overdue = func(_ int, record Overdue) { overdue <- record }
 	h := startHarness(t, o)
+	h.awaitLane()
 	_, _, err := h.get(newRequest("GET", "/hangs"), nil)
 	if gateway.KindOf(err) != gateway.KindRequestTimeout {
 		t.Fatalf("hanging request: %v", err)

@@ -38,10 +38,7 @@ func (r *ring) push(slot uint32, state *atomic.Uint64) (uint32, bool) {
 		}
 	}
 	state.Store(stateWord(uint32(position), -1, stateQueued))
-	r.entries[position&r.mask] = slot
-	r.cell(position).Store(ringEntry(position, slot))
-	r.next = position + 1
-	r.tail.Store(r.next)
+	r.fill(slot)
 	return uint32(position), true
 }
 
@@ -74,6 +71,43 @@ func (r *ring) mend() (found bool) {
 		}
 	}
 	return found
+}
+
+// lost tells whether no lane will come by the cell of a slot that waits: a process has moved the head past it.
+func (r *ring) lost(position uint32) bool {
+	r.submit.Lock()
+	defer r.submit.Unlock()
+	return r.behind(position)
+}
+
+func (r *ring) behind(position uint32) bool {
+	head := r.readHead()
+	return position-uint32(head) >= uint32(r.next-head)
+}
+
+// requeue gives a slot that still waits, and is lost, a new cell. It gives the position that the slot has now. A slot that
+// was claimed meanwhile, or finds no cell, keeps its own.
+func (r *ring) requeue(slot, old uint32, state *atomic.Uint64) (position uint32, ok bool) {
+	r.submit.Lock()
+	defer r.submit.Unlock()
+	if !r.behind(old) || r.next-r.readHead() > r.mask {
+		return old, false
+	}
+	position = uint32(r.next)
+	if !state.CompareAndSwap(stateWord(old, -1, stateQueued), stateWord(position, -1, stateQueued)) {
+		return old, false
+	}
+	r.fill(slot)
+	return position, true
+}
+
+// fill lets the next cell name a slot; the caller holds the lock.
+func (r *ring) fill(slot uint32) {
+	position := r.next
+	r.entries[position&r.mask] = slot
+	r.cell(position).Store(ringEntry(position, slot))
+	r.next = position + 1
+	r.tail.Store(r.next)
 }
 
 // skipDead advances the head over cells whose slots were claimed or cancelled.

@@ -81,7 +81,7 @@ func (s *slot) running(now int64) Running {
 	switch {
 	case s.step == stepFailed || s.frontDone:
 		r.State = Abandoned
-	case s.step == stepAnswered && (s.workerDone || s.respProduced.Load() != s.respConsumed.Load()):
+	case s.step == stepAnswered && (s.workerDone || s.respProduced.Load() != s.consumed):
 		r.State = Sending
 	}
 	return r

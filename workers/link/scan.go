@@ -68,9 +68,7 @@ func (q *Queue) scanOnce(now time.Time) {
 	if q.events.any() {
 		q.events.kick() // a worker that was stopped before it wrote the eventfd must not hold the others up
 	}
-	if q.ring.mend() {
-		q.opts.Log.Error("a worker has written over the queue's ring; it was mended")
-	}
+	q.mend(now)
 	unnoticed := false
 	for i := range q.slots {
 		s := &q.slots[i]
@@ -110,56 +108,94 @@ const unnoticedAfter = time.Second
 // announcedFile is how long after the end of an answer its file may come: it was sent before, by another way.
 const announcedFile = 3 * time.Second
 
-// check looks at one slot's age.
+// check looks at one slot, also at what an event should have told, and at its age. How old it is, Go knows by itself: the
+// memory can make a request end too early, by saying that it was damaged, but never too late.
 func (s *slot) check(now time.Time) (delivery, finding) {
-	if s.step == stepIdle || s.workerDone && s.step != stepWaiting || s.suspects != nil {
+	if s.step == stepIdle || s.isDamaged() {
 		return delivery{}, finding{}
 	}
-	_, lane, state := splitState(s.state.Load())
-	if s.progressed(state, now) {
-		return delivery{}, finding{}
-	}
-	age := now.Sub(s.watch.since)
 	if s.workerDone {
-		if age < announcedFile {
-			return delivery{}, finding{}
-		}
-		return s.damaged(lane, "a file was announced that never came"), finding{}
+		return s.checkDone(now), finding{}
 	}
-	o := &s.q.opts
-	if state != stateQueued && state != stateClaimed {
-		return s.advance(), finding{} // it is done and its event was lost, or it was overwritten
+	d := s.advance()
+	if s.step == stepIdle || s.isDamaged() || s.workerDone {
+		return d, finding{}
 	}
-	claimed := state == stateClaimed && lane >= 0 && lane < s.q.mem.workers*s.q.mem.threads
+	lane, state, ok := s.look()
+	if !ok {
+		return d, finding{} // it changed since: next time
+	}
+	if s.orphan(lane) {
+		return d.and(s.damaged(-1, "a slot is claimed by a worker that does not exist")), finding{}
+	}
+	if s.progressed(state == stateClaimed, now) {
+		return d, finding{}
+	}
+	late, f := s.checkAge(lane, state, now)
+	return d.and(late), f
+}
+
+// checkDone looks at an exchange that its worker has done with. It waits for its client, or for a file.
+func (s *slot) checkDone(now time.Time) delivery {
+	if s.step != stepWaiting {
+		return delivery{}
+	}
+	d := s.advance()
+	if s.step != stepWaiting || s.progressed(true, now) || now.Sub(s.watch.since) < announcedFile {
+		return d
+	}
+	return d.and(s.damaged(s.holder, "a file was announced that never came"))
+}
+
+// orphan tells whether a claim is that of a process which is gone: WorkerDied would have ended it, if it had been there then.
+// It takes a few scans to be sure, since WorkerDied may be at work.
+func (s *slot) orphan(lane int) bool {
+	if lane < 0 || s.q.accounts[lane%s.q.mem.workers].lives.Load() {
+		s.watch.orphaned = 0
+		return false
+	}
+	s.watch.orphaned++
+	return s.watch.orphaned > orphanScans
+}
+
+const orphanScans = 3
+
+// checkAge applies the time limits.
+func (s *slot) checkAge(lane int, state uint64, now time.Time) (delivery, finding) {
+	o, age := &s.q.opts, now.Sub(s.watch.since)
 	switch {
 	case state == stateQueued && o.QueueTimeout > 0 && age >= o.QueueTimeout:
 		return s.cancel(gateway.Errorf(gateway.KindQueueTimeout, "no worker was free within %s (workers.queue_timeout)", o.QueueTimeout)), finding{}
-	case state == stateQueued && age >= unnoticedAfter && !s.watch.nudged:
-		s.watch.nudged = true
+	case state == stateQueued && s.q.ring.lost(s.position):
+		s.position, _ = s.q.ring.requeue(uint32(s.index), s.position, s.state)
+		return delivery{}, finding{unnoticed: true}
+	case state == stateQueued && age >= unnoticedAfter && now.Sub(s.watch.nudged) >= unnoticedAfter:
+		s.watch.nudged = now
 		return delivery{}, finding{unnoticed: true, client: s.client, position: s.position}
 	case state == stateQueued:
 		return delivery{}, finding{client: s.client, position: s.position}
-	case claimed && o.RequestTimeout > 0 && age >= o.RequestTimeout && !s.watch.overdue:
+	case state != stateClaimed:
+	case o.RequestTimeout > 0 && age >= o.RequestTimeout && !s.watch.overdue:
 		s.watch.overdue, s.watch.slow = true, true
 		err := gateway.Errorf(gateway.KindRequestTimeout, "the application took longer than %s (workers.request_timeout)", o.RequestTimeout)
 		return s.fail(err), s.finding(o.Overdue, lane, now)
-	case claimed && o.Slow > 0 && age >= o.Slow && !s.watch.slow:
+	case o.Slow > 0 && age >= o.Slow && !s.watch.slow:
 		s.watch.slow = true
 		return delivery{}, s.finding(o.SlowRequest, lane, now)
 	}
 	return delivery{}, finding{}
 }
 
-// progressed tells whether the slot moved on since the last look. A response that waits for its client is not the
-// application's fault and counts as progress.
-func (s *slot) progressed(state uint64, now time.Time) bool {
-	produced, claimed := s.respProduced.Load(), state == stateClaimed
-	clientIsSlow := s.step == stepAnswered && produced != s.respConsumed.Load()
-	if !s.watch.since.IsZero() && claimed == s.watch.claimed && produced == s.watch.produced && !clientIsSlow {
-		return false
+// progressed tells whether the slot moved on since the last look: it was claimed, which happens once, or there is more of
+// the answer. A response that waits for its client is not the application's fault and counts as progress.
+func (s *slot) progressed(claimed bool, now time.Time) bool {
+	produced := s.respProduced.Load()
+	moved := s.watch.since.IsZero() || claimed && !s.watch.claimed ||
+		s.step == stepAnswered && (produced != s.watch.produced || produced != s.consumed)
+	if moved {
+		s.watch.since, s.watch.claimed, s.watch.produced = now, claimed, produced
 	}
-	s.watch.since, s.watch.claimed, s.watch.produced = now, claimed, produced
-	return true
+	return moved
 }
 
 // abandon takes a request back that nobody waits for any more, unless a lane has it or its slot has another by now.

@@ -72,7 +72,9 @@ type slot struct {
 	trace     *gateway.Trace // of the request, until nothing can be added
 	submitted int64
 	spool     Spool
-	sent      int64 // of the spool, put into the window
+	sent      int64  // of the spool, put into the window
+	holder    int    // the lane that has claimed it as far as is known, -1: none; never changes back
+	consumed  uint64 // of the response window
 	response  gateway.Response
 	body      body
 	headCopy  []byte
@@ -80,7 +82,7 @@ type slot struct {
 	refilling bool
 
 	workerDone, frontDone bool
-	suspect               int          // worker index + 1 that damaged the slot's words
+	suspect               int          // worker index + 1 that damaged the slot's words; its death settles the slot
 	suspects              map[int]bool // who may have damaged them and still lives; nil when the slot is not damaged by somebody unknown
 
 	alone bool // no other request was in flight lately
@@ -98,7 +100,8 @@ type watch struct {
 	produced uint64
 	slow     bool // said once
 	overdue  bool
-	nudged   bool // lanes were woken for it
+	nudged   time.Time // when lanes were last woken for it
+	orphaned int       // scans in a row that found no process for its claim
 }
 
 const (
@@ -132,6 +135,7 @@ func (s *slot) load(req *gateway.Request, spool Spool) error {
 	s.later, s.client, s.trace, s.spool, s.err, s.file = req.Later, req.Client, &req.Trace, spool, nil, nil
 	s.submitted = s.q.clock.now()
 	s.workerDone, s.frontDone, s.refilling, s.suspect, s.suspects = false, false, false, 0, nil
+	s.holder, s.consumed = -1, 0
 	s.id = req.ID
 	s.method = append(s.method[:0], req.Method[:min(len(req.Method), maxTargetCopy)]...)
 	s.target = append(s.target[:0], req.Target[:min(len(req.Target), maxTargetCopy)]...)

@@ -1,0 +1,63 @@
+package link
+
+import "time"
+
+// Damage that is found again within damageWindow, damageLimit times in all, is no accident that is over.
+const (
+	damageLimit  = 3
+	damageWindow = 10 * time.Second
+)
+
+// repairs is what the scanner remembers of damage to what all lanes share. Its goroutine owns it.
+type repairs struct {
+	first time.Time
+	count int
+}
+
+// Mend writes what Go knows into the parts of the memory that all lanes and zygotes read and that none of them may change:
+// the header page, the ring and its ends, the words of lanes that do not exist. It tells whether something was wrong. Any
+// goroutine may call it until Shutdown.
+func (q *Queue) Mend() (found bool) {
+	found = q.ring.mend()
+	if q.mem.restoreHeader() {
+		found = true
+	}
+	lanes := q.mem.workers * q.mem.threads
+	for word := range idleWords {
+		if extra := ^maskOf(lanes - word*64); q.mem.u64(hIdle+word*8).Load()&extra != 0 {
+			q.mem.u64(hIdle + word*8).And(^extra)
+			found = true
+		}
+	}
+	return found
+}
+
+// maskOf gives a word whose lowest n bits are set; n may be beyond both ends.
+func maskOf(n int) uint64 {
+	switch {
+	case n <= 0:
+		return 0
+	case n >= 64:
+		return ^uint64(0)
+	}
+	return 1<<n - 1
+}
+
+// mend repairs what all share. Nobody knows who did it; what was mended harmed nobody, so the first times cost no request.
+// Whoever goes on is stopped with all others: what he writes elsewhere cannot be seen.
+func (q *Queue) mend(now time.Time) {
+	if !q.Mend() {
+		return
+	}
+	r := &q.repairs
+	if now.Sub(r.first) > damageWindow {
+		*r = repairs{first: now}
+	}
+	r.count++
+	if r.count <= damageLimit {
+		q.opts.Log.Error("a worker has written over the memory that all share; it was mended", "times", r.count)
+	}
+	if r.count == damageLimit && q.opts.Hostile != nil {
+		q.opts.Hostile(-1, "the memory that all workers share is written over again and again")
+	}
+}
