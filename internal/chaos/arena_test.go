@@ -250,3 +250,9 @@ func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
 }
+
+// reload asks for a reload and gives what came of it.
+func (a *arena) reload(t testing.TB) (code int, output string) {
+	t.Helper()
+	return testkit.Run(t, 30*time.Second, "reload", "--uwsgi", "unix:"+a.Uwsgi)
+}

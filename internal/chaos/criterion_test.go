@@ -14,7 +14,7 @@ import (
 
 // criterion says in numbers what a fault may cost.
 type criterion struct {
-	// most is how many requests of the load may fail, by outcome. What is not named may not happen; "wrong" never may.
+	// most is how many requests of the load may fail, by outcome. What is not named may not happen; "swapped" never may.
 	most map[string]int
 	// back is when service is whole again after the fault: requests that are sent later may not fail, and every way is
 	// answered. Zero: no request may fail at all, and most is empty.
@@ -45,7 +45,7 @@ func (a *arena) judge(t *testing.T, c criterion) {
 	t.Helper()
 	count, last := a.load.ledger.outcomes(), time.Time{}
 	for outcome, n := range count {
-		if outcome != "200" && (n > c.most[outcome] || outcome == outcomeWrong) {
+		if outcome != "200" && (n > c.most[outcome] || outcome == outcomeSwapped) {
 			t.Errorf("%d requests: %s (%d may be)", n, outcome, c.most[outcome])
 		}
 	}
@@ -54,7 +54,7 @@ func (a *arena) judge(t *testing.T, c criterion) {
 		if r.sent.After(last) {
 			last = r.sent
 		}
-		if i < 20 && (r.outcome == outcomeWrong || c.most[r.outcome] < count[r.outcome]) {
+		if i < 20 && (r.outcome == outcomeSwapped || c.most[r.outcome] < count[r.outcome]) {
 			t.Errorf("request %s by %s, %v after the fault, took %v: %s: %s", r.number, r.way,
 				r.sent.Sub(a.fault).Round(time.Millisecond), r.took.Round(time.Millisecond), r.outcome, r.detail)
 		}

@@ -15,7 +15,8 @@ const (
 	outcomeClosed  = "closed"  // the connection ended before an answer
 	outcomeRefused = "refused" // no connection
 	outcomeLate    = "late"    // nothing, or not all, within the client's patience
-	outcomeWrong   = "wrong"   // bytes that are not this request's answer: never allowed
+	outcomeWrong   = "wrong"   // bytes that are not this request's answer
+	outcomeSwapped = "swapped" // the answer of another request: never allowed
 )
 
 // record is one request of the load that is over.
