@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -33,6 +35,9 @@ type Footprint struct {
 	// tells; all are zero without one.
 	Goroutines, Connections, InFlight, Generations int
 }
+
+// madeOnce is memory that the first call of the application's code brings, once for each server.
+var madeOnce = map[string]bool{"/memfd:penknife cache (deleted)": true, "/memfd:penknife metrics (deleted)": true}
 
 // restless gives how much more than before a field may be at rest: connections of this package's own questions, and pools
 // that the first requests fill.
@@ -88,8 +93,11 @@ func (s *Server) footprint() (f Footprint, err error) {
 	if links == nil {
 		return f, fmt.Errorf("penknife (%d) is gone", pid)
 	}
-	f.Descriptors = len(links)
 	for _, link := range links {
+		if madeOnce[link] {
+			continue
+		}
+		f.Descriptors++
 		if strings.HasSuffix(link, " (deleted)") {
 			f.Unlinked++
 		}
@@ -149,6 +157,25 @@ func AlarmsIn(log string) []string {
 				found = append(found, line)
 				break
 			}
+		}
+	}
+	return found
+}
+
+// errorLine finds penknife's own messages of level error, in both formats of the log.
+var errorLine = regexp.MustCompile(`level=ERROR msg=("(?:[^"\\]|\\.)*"|\S+)|"level":"ERROR","msg":("(?:[^"\\]|\\.)*")`)
+
+// ErrorsIn gives the different messages of level error that penknife itself has written into a log: not what the
+// application writes or raises.
+func ErrorsIn(log string) []string {
+	var found []string
+	for _, parts := range errorLine.FindAllStringSubmatch(log, -1) {
+		message := parts[1] + parts[2]
+		if text, err := strconv.Unquote(message); err == nil {
+			message = text
+		}
+		if message != "app" && message != "output" && !slices.Contains(found, message) {
+			found = append(found, message)
 		}
 	}
 	return found

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -41,6 +42,12 @@ type Options struct {
 	Binary string
 	// Alarms permits the log to have what otherwise fails the test: an application that crashes on purpose.
 	Alarms bool
+	// Errors are penknife's own messages of level error that the test causes on purpose, such as "worker died". Any other
+	// one fails the test.
+	Errors []string
+	// Leaves is how much more than at the start the server may hold when the test is over: a number of workers that the
+	// test has raised, channels of the application's threads.
+	Leaves Footprint
 }
 
 // Server is a running penknife with an HTTP listener on TCP and uwsgi listeners on a unix socket and on TCP.
@@ -52,6 +59,7 @@ type Server struct {
 	HTTP, HTTPUnix, Uwsgi, UwsgiTCP string
 
 	options Options
+	start   Footprint // when it was ready; zero before
 }
 
 // Binary is the built penknife; the test fails when `make build` has not been run.
@@ -65,7 +73,8 @@ func Binary(t testing.TB) string {
 }
 
 // Penknife starts the built binary, waits until the application answers, and when the test ends stops it with
-// SIGTERM and checks that it left cleanly: exit code 0, no process and no socket left behind, no alarm in the log.
+// SIGTERM and checks that it left cleanly: nothing held but what it held at the start (Aftermath), exit code 0, no
+// process, no socket and no temporary file left behind, no alarm and no error in the log that was not asked for.
 func Penknife(t testing.TB, options Options) *Server {
 	t.Helper()
 	s := prepare(t, options)
@@ -80,6 +89,9 @@ func Penknife(t testing.TB, options Options) *Server {
 	t.Cleanup(func() { s.leave(t) })
 	s.AwaitAccept(t, s.HTTP)
 	s.AwaitReady(t, 30*time.Second)
+	if !s.Exited() {
+		s.start = s.Footprint(t)
+	}
 	return s
 }
 
@@ -176,6 +188,9 @@ func (s *Server) Terminate(t testing.TB, timeout time.Duration) int {
 
 // leave is the check at the end of every test.
 func (s *Server) leave(t testing.TB) {
+	if s.start.Processes > 0 && !t.Failed() {
+		s.Aftermath(t, s.start, s.options.Leaves)
+	}
 	below := s.Pythons()
 	if !s.Exited() {
 		if code := s.Terminate(t, Grace); code != 0 {
@@ -184,13 +199,28 @@ func (s *Server) leave(t testing.TB) {
 		s.CheckSocketsGone(t)
 	}
 	s.CheckNobodyLeft(t, below)
-	if !s.options.Alarms {
-		for _, line := range AlarmsIn(s.Output()) {
-			t.Errorf("the log has an alarm: %s", line)
-		}
+	s.checkLog(t)
+	if files, _ := filepath.Glob(filepath.Join(s.TempDir(), "penknife-*")); len(files) > 0 {
+		t.Errorf("temporary files are left behind: %q", files)
 	}
 	if t.Failed() {
 		t.Logf("penknife's log:\n%s", Tail(s.Output(), 12000))
+	}
+}
+
+// checkLog fails for each alarm and for each error that the test does not expect.
+func (s *Server) checkLog(t testing.TB) {
+	t.Helper()
+	if s.options.Alarms {
+		return
+	}
+	for _, line := range AlarmsIn(s.Output()) {
+		t.Errorf("the log has an alarm: %s", line)
+	}
+	for _, message := range ErrorsIn(s.Output()) {
+		if !slices.Contains(s.options.Errors, message) {
+			t.Errorf("the log has an error that the test does not expect (Options.Errors): %q", message)
+		}
 	}
 }
 

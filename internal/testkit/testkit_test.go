@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -137,6 +138,11 @@ func TestAftermathSeesWhatIsLeft(t *testing.T) {
 		if err := more.Exceeds(before, more); err != nil {
 			t.Errorf("it was allowed: %v", err)
 		}
+	}
+	errorsOf := "level=ERROR msg=app text=x\nlevel=ERROR msg=\"worker died\" a=1\nlevel=WARN msg=w\n" +
+		`{"time":"x","level":"ERROR","msg":"accept fails"}` + "\nlevel=ERROR msg=\"worker died\" a=2\n"
+	if found := ErrorsIn(errorsOf); !slices.Equal(found, []string{"worker died", "accept fails"}) {
+		t.Errorf("errors: %q", found)
 	}
 	log := "one\npanic: two\nthree\nWARNING: DATA RACE\n"
 	if found := AlarmsIn(log); len(found) != 2 || found[0] != "panic: two" {
