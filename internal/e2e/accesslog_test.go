@@ -62,7 +62,7 @@ func accessLines(t *testing.T, path string, count int) []accessLine {
 func TestAccessLogHasEveryRequest(t *testing.T) {
 	dir := testkit.Dir(t)
 	file := filepath.Join(dir, "access.log")
-	s := serve(t, "logged:application", testkit.Options{Config: "log: {access: json, access_file: " + file + ", access_delay: 10ms}\n" +
+	s := serve(t, "logged:application", testkit.Options{Errors: anOverdueRequest, Config: "log: {access: json, access_file: " + file + ", access_delay: 10ms}\n" +
 		"limits: {body: 1KiB}\nworkers: {request_timeout: 700ms, queue_timeout: 200ms}\n"})
 	had := len(accessLines(t, file, 1)) // of waiting until it is ready
 	for _, c := range s.Fronts() {

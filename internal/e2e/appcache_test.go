@@ -180,7 +180,7 @@ func sockets(t testing.TB, pid int) (n int) {
 // TestAppCache_DeadWorkers: the channels of a worker go with it, also if a child that it has forked lives on in another
 // group and holds their other ends.
 func TestAppCache_DeadWorkers(t *testing.T) {
-	s := serve(t, "evaluator:application", testkit.Options{Alarms: true})
+	s := serve(t, "evaluator:application", testkit.Options{})
 	before := sockets(t, s.PID())
 	const forkAndDie = `
 import os, signal, threading
@@ -259,7 +259,7 @@ func TestAppCache_Off(t *testing.T) {
 // written it reads, what it has read never goes back, and no value is torn, also while the little memory for copies is
 // written over and over.
 func TestAppCache_CopiesAreNeverStale(t *testing.T) {
-	s := serve(t, "evaluator:application", testkit.Options{Processes: 3, Config: "app_cache: {copies: 1MiB}\n"})
+	s := serve(t, "evaluator:application", testkit.Options{Processes: 3, Config: "app_cache: {copies: 1MiB}\n", Leaves: channels(3)})
 	onEach(t, s, 3, `
 import os, random, time
 from penknife import cache

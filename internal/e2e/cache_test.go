@@ -237,7 +237,7 @@ func TestCache_StreamsAMiss(t *testing.T) {
 
 // TestCache_DeadWorker: what a worker left unfinished is not stored.
 func TestCache_DeadWorker(t *testing.T) {
-	c := serveCached(t, "", testkit.Options{})
+	c := serveCached(t, "", testkit.Options{Errors: aDeadWorker})
 	for _, client := range c.Fronts() {
 		answer, err := client.Try(testkit.Call{Target: "/die", Headers: []string{sameHost}})
 		if err == nil && answer.Cut == nil && answer.Status == 200 {

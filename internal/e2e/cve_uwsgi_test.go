@@ -165,7 +165,7 @@ func TestCVE_2022_24761_PythonNumbersInPackets(t *testing.T) {
 // random words over all of the memory that it shares with us may spoil the requests of that moment, for it shares them, but
 // penknife must neither fall nor send bytes of other memory, serves again with new workers, and leaves when it is told to.
 func TestCVE_2019_7401_HostileWorker(t *testing.T) {
-	s := serve(t, "attacked:application", testkit.Options{Processes: 2, Threads: 2, Alarms: true,
+	s := serve(t, "attacked:application", testkit.Options{Processes: 2, Threads: 2,
 		Config: "workers: {request_timeout: 3s, queue_timeout: 3s, grace_period: 2s}\n"})
 	var group sync.WaitGroup
 	done := make(chan struct{})

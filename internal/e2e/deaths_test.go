@@ -13,7 +13,7 @@ import (
 
 // TestWorkerDeathTakesOnlyItsRequests kills one of two workers while each holds a request.
 func TestWorkerDeathTakesOnlyItsRequests(t *testing.T) {
-	s := serve(t, "deaths:application", testkit.Options{Processes: 2, Alarms: true})
+	s := serve(t, "deaths:application", testkit.Options{Processes: 2, Errors: aDeadWorker})
 	gate := testkit.NewGate(t)
 	for _, c := range s.Fronts() {
 		held := send(t, c, target("/wait", "gate", gate.Path))
@@ -47,7 +47,7 @@ const replaceTime = 300 * time.Millisecond
 
 // TestWaysToDie: every way ends in 502 for the request alone, and a new worker answers soon after.
 func TestWaysToDie(t *testing.T) {
-	s := serve(t, "deaths:application", testkit.Options{Alarms: true})
+	s := serve(t, "deaths:application", testkit.Options{Errors: aCrashLoop})
 	c := testkit.HTTPClient(s.HTTP)
 	for _, path := range []string{"/kill", "/exit", "/exit0", "/segfault", "/abort"} {
 		t.Run(path[1:], func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestWaysToDie(t *testing.T) {
 func TestCrashLoop(t *testing.T) {
 	crash := filepath.Join(testkit.Dir(t), "crash")
 	s := serve(t, "crashloop:application", testkit.Options{
-		Env: []string{"CRASH=" + crash}, Config: "app: {preload: false}\n"})
+		Errors: aCrashLoop, Env: []string{"CRASH=" + crash}, Config: "app: {preload: false}\n"})
 	c := testkit.HTTPClient(s.HTTP)
 	pid := pidOf(t, c.Get(t, "/"))
 	testkit.Write(t, filepath.Dir(crash), "crash", "")
@@ -132,7 +132,7 @@ func TestKilledServerLeavesNoPython(t *testing.T) {
 // what happens before that by default.
 func TestRequestTimeout(t *testing.T) {
 	s := serve(t, "deaths:application", testkit.Options{
-		Config: "workers: {request_timeout: 500ms, interrupt: false}\n", Alarms: true})
+		Config: "workers: {request_timeout: 500ms, interrupt: false}\n", Errors: aStubbornRequest})
 	gate := testkit.NewGate(t)
 	for _, c := range s.Fronts() {
 		old := pidOf(t, c.Get(t, "/"))

@@ -13,6 +13,15 @@ import (
 	"penknife/internal/testkit"
 )
 
+// Errors that tests cause on purpose (testkit.Options.Errors).
+var (
+	anOverdueRequest = []string{"request timeout", "stacks of all threads"}
+	aStubbornRequest = append([]string{"request timeout: the application did not give way to the exception", "worker died"}, anOverdueRequest...)
+	aDeadWorker      = []string{"worker died"}
+	aFailedReload    = []string{"reload failed; everything stays as it was"}
+	aCrashLoop       = []string{"worker died", "workers keep dying at once"}
+)
+
 // apps is the folder of the fixture applications.
 func apps(t testing.TB) string { return filepath.Join(testkit.Root(t), "internal", "e2e", "apps") }
 
@@ -65,6 +74,11 @@ func (p probed) text(t testing.TB, key string) string {
 		t.Errorf("environ has no %s", key)
 	}
 	return value
+}
+
+// channels is what n threads of the application leave open that call penknife.
+func channels(n int) testkit.Footprint {
+	return testkit.Footprint{Descriptors: n, Python: n, Goroutines: 2 * n}
 }
 
 // expectBody checks status 200 and the exact body.

@@ -23,7 +23,7 @@ const stuckLimit = "request_timeout: 500ms"
 // TestInterrupt_WhateverTheWorkerHangsIn: 504 in time, the same worker answers the next request, finally has run, and
 // what catches Exception to go on has not.
 func TestInterrupt_WhateverTheWorkerHangsIn(t *testing.T) {
-	s := serve(t, "stuck:application", testkit.Options{Config: "workers: {" + stuckLimit + "}\n"})
+	s := serve(t, "stuck:application", testkit.Options{Errors: anOverdueRequest, Config: "workers: {" + stuckLimit + "}\n"})
 	pid := decode[stuck](t, testkit.HTTPClient(s.HTTP).Get(t, "/")).PID
 	var want []string
 	for _, way := range []string{"/sleep", "/loop", "/lock", "/recv", "/queue", "/child"} {
@@ -52,7 +52,7 @@ func TestInterrupt_WhateverTheWorkerHangsIn(t *testing.T) {
 
 // TestInterrupt_HurtsNoOtherThread: the great gain where a worker has several.
 func TestInterrupt_HurtsNoOtherThread(t *testing.T) {
-	s := serve(t, "stuck:application", testkit.Options{Threads: 4, Config: "workers: {" + stuckLimit + "}\n"})
+	s := serve(t, "stuck:application", testkit.Options{Threads: 4, Errors: anOverdueRequest, Config: "workers: {" + stuckLimit + "}\n"})
 	c := testkit.HTTPClient(s.HTTP)
 	pid := decode[stuck](t, c.Get(t, "/")).PID
 	var all sync.WaitGroup
@@ -86,7 +86,7 @@ func TestInterrupt_LastsForItsGrace(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			admin := testkit.FreeAddress(t)
-			s := serve(t, "stuck:application", testkit.Options{Threads: c.threads,
+			s := serve(t, "stuck:application", testkit.Options{Threads: c.threads, Errors: aStubbornRequest,
 				Config: "workers: {" + stuckLimit + ", interrupt_grace: 500ms}\nadmin: {listen: '" + admin + "'}\n"})
 			client := testkit.HTTPClient(s.HTTP)
 			pid := decode[stuck](t, client.Get(t, "/")).PID
@@ -126,7 +126,7 @@ func TestInterrupt_LastsForItsGrace(t *testing.T) {
 func TestInterrupt_InFrameworks(t *testing.T) {
 	t.Run("flask", func(t *testing.T) {
 		t.Parallel()
-		s := serve(t, "stuck_flask:app", testkit.Options{Python: testkit.Virtualenv(t), Config: "workers: {" + stuckLimit + "}\n"})
+		s := serve(t, "stuck_flask:app", testkit.Options{Python: testkit.Virtualenv(t), Errors: anOverdueRequest, Config: "workers: {" + stuckLimit + "}\n"})
 		type state struct {
 			PID      int
 			Pages    []string
@@ -142,7 +142,7 @@ func TestInterrupt_InFrameworks(t *testing.T) {
 	})
 	t.Run("django", func(t *testing.T) {
 		t.Parallel()
-		s := serve(t, "stuck_django:application", testkit.Options{Python: testkit.Virtualenv(t),
+		s := serve(t, "stuck_django:application", testkit.Options{Python: testkit.Virtualenv(t), Errors: anOverdueRequest,
 			Env: []string{"STUCK_DATABASE=" + filepath.Join(t.TempDir(), "db.sqlite3")}, Config: "workers: {request_timeout: 1s}\n"})
 		c := testkit.HTTPClient(s.HTTP)
 		expectStatus(t, c.Do(t, testkit.Call{Target: "/hang"}), 504)

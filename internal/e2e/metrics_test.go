@@ -50,7 +50,7 @@ func promtool(t testing.TB, input string, arguments ...string) string {
 // TestMetrics_PromtoolIsContent: Prometheus' own judgement of names, help, types and the format, after both front ends
 // were asked, refused and broken with, and a worker died and was replaced.
 func TestMetrics_PromtoolIsContent(t *testing.T) {
-	w := serveWatched(t, "deaths:application", "", testkit.Options{Processes: 2})
+	w := serveWatched(t, "deaths:application", "", testkit.Options{Processes: 2, Errors: aDeadWorker})
 	for _, client := range w.Fronts() {
 		expectStatus(t, client.Do(t, testkit.Call{Method: "POST", Target: "/", Body: []byte("some bytes")}), 200)
 		expectStatus(t, client.Do(t, testkit.Call{Target: "/systemexit"}), 500)

@@ -183,7 +183,7 @@ func TestNginxUpstreamDownAndUp(t *testing.T) {
 	}
 	third := testkit.Start(t, first.Dir, nil, testkit.Binary(t), "serve", "hello:application", "--chdir", apps(t),
 		"--python", testkit.DefaultPython(t), "--http", testkit.FreeAddress(t), "--uwsgi", "unix:"+first.Uwsgi, "--processes", "1")
-	third.AwaitAccept(t, first.Uwsgi)
+	third.AwaitOutput(t, "msg=ready") // until then it answers 503
 	testkit.Eventually(t, callTimeout, func() error {
 		if len(seen()) != 2 {
 			return errNotYet
@@ -194,7 +194,7 @@ func TestNginxUpstreamDownAndUp(t *testing.T) {
 
 // TestNginxStatuses: what penknife answers passes; what it cannot answer becomes nginx's own 502 and 504.
 func TestNginxStatuses(t *testing.T) {
-	s := serve(t, "deaths:application", testkit.Options{Config: "workers: {request_timeout: 1s}\n", Alarms: true})
+	s := serve(t, "deaths:application", testkit.Options{Config: "workers: {request_timeout: 1s}\n", Errors: aStubbornRequest})
 	nginx := testkit.Nginx(t, "", testkit.UwsgiParams+fmt.Sprintf(`
 		location / { uwsgi_pass unix:%s; }
 		location /nowhere { uwsgi_pass unix:%s/nobody.sock; }`, s.Uwsgi, s.Dir))

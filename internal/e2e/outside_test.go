@@ -254,7 +254,7 @@ func TestExec_WrongUser(t *testing.T) {
 		if control != "" {
 			flags = []string{"--control", "unix:" + control}
 		}
-		s := serve(t, "evaluator:application", testkit.Options{Flags: flags, Alarms: true})
+		s := serve(t, "evaluator:application", testkit.Options{Flags: flags})
 		if control == "" {
 			control = s.Uwsgi + ".control"
 		}

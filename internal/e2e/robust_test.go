@@ -80,7 +80,7 @@ func TestClientsThatLeave(t *testing.T) {
 // TestKillsUnderLoad: workers are killed again and again while clients ask; every request gets an answer, and in the
 // end as many processes and descriptors are there as before.
 func TestKillsUnderLoad(t *testing.T) {
-	s := serve(t, "hello:application", testkit.Options{Processes: 3})
+	s := serve(t, "hello:application", testkit.Options{Processes: 3, Errors: aDeadWorker})
 	processes := len(s.Pythons())
 	descriptors := testkit.Descriptors(t, s.PID())
 	done := make(chan struct{})
@@ -127,7 +127,7 @@ func TestKillsUnderLoad(t *testing.T) {
 
 // TestNastyApplications: what an application does to its own process harms nobody else.
 func TestNastyApplications(t *testing.T) {
-	s := serve(t, "nasty:application", testkit.Options{Alarms: true})
+	s := serve(t, "nasty:application", testkit.Options{})
 	c := testkit.HTTPClient(s.HTTP)
 	alive := func() (pid int) {
 		testkit.Eventually(t, callTimeout, func() error {

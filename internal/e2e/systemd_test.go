@@ -78,7 +78,7 @@ func TestNotify(t *testing.T) {
 	for _, address := range []string{filepath.Join(testkit.Dir(t), "notify"), fmt.Sprintf("@penknife-e2e-%d", os.Getpid())} {
 		manager := newServiceManager(t, address)
 		v := serveUpgradable(t, testkit.Options{
-			Env: append(manager.env(), "WATCHDOG_USEC=400000"), Config: "workers: {grace_period: 7s}\nprocess: {shutdown_delay: 10ms}\n",
+			Env: append(manager.env(), "WATCHDOG_USEC=400000"), Errors: aFailedReload, Config: "workers: {grace_period: 7s}\nprocess: {shutdown_delay: 10ms}\n",
 		})
 		if text := manager.await(t, "READY=1"); !strings.Contains(text, "STATUS=serving versioned:application with 1 workers on http") {
 			t.Errorf("%q", text)

@@ -148,19 +148,25 @@ func (s *Server) Aftermath(t testing.TB, before, allowed Footprint) {
 }
 
 // AlarmsIn gives the lines of a log that no healthy server writes: panics, also those that were caught, reports of the race
-// detector and of sanitizers, faults of the Go runtime.
+// detector and of sanitizers, faults of the Go runtime. Of what the application writes only the sanitizers' reports count,
+// which are about our code in its process.
 func AlarmsIn(log string) []string {
 	var found []string
 	for line := range strings.SplitSeq(log, "\n") {
-		for _, alarm := range alarms {
-			if strings.Contains(line, alarm) {
-				found = append(found, line)
-				break
-			}
+		ours := !applicationsLine.MatchString(line)
+		if containsAny(line, sanitizers) || ours && containsAny(line, alarms) {
+			found = append(found, line)
 		}
 	}
 	return found
 }
+
+func containsAny(text string, parts []string) bool {
+	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(text, part) })
+}
+
+// applicationsLine finds what the application has written or raised.
+var applicationsLine = regexp.MustCompile(`msg=(app|output) |"msg":"(app|output)"`)
 
 // errorLine finds penknife's own messages of level error, in both formats of the log.
 var errorLine = regexp.MustCompile(`level=ERROR msg=("(?:[^"\\]|\\.)*"|\S+)|"level":"ERROR","msg":("(?:[^"\\]|\\.)*")`)

@@ -16,8 +16,11 @@ import (
 const Grace = 10 * time.Second
 
 // alarms are what no log of a healthy server has.
-var alarms = []string{"panic:", "panic in a ", "panic on a ", "panic while ", "fatal error:", "DATA RACE", "SIGSEGV: segmentation violation", "AddressSanitizer",
-	"runtime error:", "ThreadSanitizer"}
+var alarms = []string{"panic:", "panic in a ", "panic on a ", "panic while ", "fatal error:", "DATA RACE", "SIGSEGV: segmentation violation",
+	"runtime error:"}
+
+// sanitizers are how their reports begin, whoever writes them.
+var sanitizers = []string{"AddressSanitizer", "ThreadSanitizer", "LeakSanitizer", "UndefinedBehaviorSanitizer"}
 
 // Options say how to start penknife.
 type Options struct {
@@ -40,7 +43,7 @@ type Options struct {
 	Successors bool
 	// Binary is the program; empty: the built one.
 	Binary string
-	// Alarms permits the log to have what otherwise fails the test: an application that crashes on purpose.
+	// Alarms permits the log to have whatever it has.
 	Alarms bool
 	// Errors are penknife's own messages of level error that the test causes on purpose, such as "worker died". Any other
 	// one fails the test.

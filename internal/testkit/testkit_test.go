@@ -144,8 +144,9 @@ func TestAftermathSeesWhatIsLeft(t *testing.T) {
 	if found := ErrorsIn(errorsOf); !slices.Equal(found, []string{"worker died", "accept fails"}) {
 		t.Errorf("errors: %q", found)
 	}
-	log := "one\npanic: two\nthree\nWARNING: DATA RACE\n"
-	if found := AlarmsIn(log); len(found) != 2 || found[0] != "panic: two" {
+	log := "one\npanic: two\nthree\nWARNING: DATA RACE\nlevel=ERROR msg=output line=\"panic: of the application\"\n" +
+		"level=ERROR msg=output line=\"ERROR: AddressSanitizer: heap-use-after-free\"\n"
+	if found := AlarmsIn(log); len(found) != 3 || found[0] != "panic: two" {
 		t.Errorf("alarms: %q", found)
 	}
 }
