@@ -180,7 +180,7 @@ func sockets(t testing.TB, pid int) (n int) {
 // TestAppCache_DeadWorkers: the channels of a worker go with it, also if a child that it has forked lives on in another
 // group and holds their other ends.
 func TestAppCache_DeadWorkers(t *testing.T) {
-	s := serve(t, "evaluator:application", testkit.Options{})
+	s := serve(t, "evaluator:application", testkit.Options{Errors: aDeadWorker})
 	before := sockets(t, s.PID())
 	const forkAndDie = `
 import os, signal, threading

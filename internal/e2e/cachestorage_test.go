@@ -132,7 +132,7 @@ func TestRedisGoesAndComes(t *testing.T) {
 	redis := testkit.StartRedis(t)
 	admin := testkit.FreeAddress(t)
 	s := serve(t, "evaluator:application", testkit.Options{
-		Processes: 2, Threads: 2, Config: fmt.Sprintf("cache: {redis: '%s'}\nadmin: {listen: '%s'}\n", redis.URL(), admin),
+		Processes: 2, Threads: 2, Leaves: channels(4), Config: fmt.Sprintf("cache: {redis: '%s'}\nadmin: {listen: '%s'}\n", redis.URL(), admin),
 	})
 	metric := func(want string) {
 		t.Helper()

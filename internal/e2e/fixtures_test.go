@@ -15,11 +15,14 @@ import (
 
 // Errors that tests cause on purpose (testkit.Options.Errors).
 var (
-	anOverdueRequest = []string{"request timeout", "stacks of all threads"}
-	aStubbornRequest = append([]string{"request timeout: the application did not give way to the exception", "worker died"}, anOverdueRequest...)
-	aDeadWorker      = []string{"worker died"}
-	aFailedReload    = []string{"reload failed; everything stays as it was"}
-	aCrashLoop       = []string{"worker died", "workers keep dying at once"}
+	anOverdueRequest      = []string{"request timeout", "stacks of all threads"}
+	aStubbornRequest      = append([]string{"request timeout: the application did not give way to the exception", "worker died"}, anOverdueRequest...)
+	aDeadWorker           = []string{"worker died"}
+	aCrashLoop            = []string{"worker died", "workers keep dying at once"}
+	aFailedReload         = []string{"reload failed; everything stays as it was"}
+	aFailedReloadAndDeath = append(aDeadWorker, aFailedReload...)
+	aFailedRolling        = append([]string{"rolling reload failed; the generation before gets its workers back", "no worker could be forked"},
+		aFailedReloadAndDeath...)
 )
 
 // apps is the folder of the fixture applications.
@@ -79,6 +82,11 @@ func (p probed) text(t testing.TB, key string) string {
 // channels is what n threads of the application leave open that call penknife.
 func channels(n int) testkit.Footprint {
 	return testkit.Footprint{Descriptors: n, Python: n, Goroutines: 2 * n}
+}
+
+// workers is what n workers more than at the start hold.
+func workers(n int) testkit.Footprint {
+	return testkit.Footprint{Processes: n, Descriptors: 7 * n, Goroutines: 5 * n}
 }
 
 // expectBody checks status 200 and the exact body.

@@ -187,7 +187,7 @@ func startLoad(t *testing.T, v *versioned, nginx *testkit.Front) *load {
 // TestReloadUnderLoad: ten reloads, and one that fails, while clients ask over every way in. Every request is answered,
 // what is asked after a reload gets the new code, and nothing of the old generations is left.
 func TestReloadUnderLoad(t *testing.T) {
-	v := serveVersioned(t, testkit.Options{Processes: 2, Threads: 4})
+	v := serveVersioned(t, testkit.Options{Processes: 2, Threads: 4, Errors: aFailedReload})
 	nginx := testkit.NginxPass(t, v.Uwsgi, "")
 	v.reload(t) // whatever is made once is there now
 	v.awaitQuiet(t)
@@ -254,7 +254,7 @@ func TestReloadBySignal(t *testing.T) {
 // TestReloadReadsTheConfiguration: what a reload covers is taken over, what needs a restart is named, and a broken file
 // changes nothing.
 func TestReloadReadsTheConfiguration(t *testing.T) {
-	v := serveVersioned(t, testkit.Options{Config: "app: {env: {COLOUR: green}}\n"})
+	v := serveVersioned(t, testkit.Options{Errors: aFailedReload, Config: "app: {env: {COLOUR: green}}\n"})
 	c := testkit.HTTPClient(v.HTTP)
 	expectBody(t, c.Get(t, "/colour"), "green")
 	testkit.Write(t, v.Dir, "penknife.yaml", "app: {env: {COLOUR: blue}}\nlimits: {body: 1MiB}\n")

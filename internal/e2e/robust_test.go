@@ -127,7 +127,7 @@ func TestKillsUnderLoad(t *testing.T) {
 
 // TestNastyApplications: what an application does to its own process harms nobody else.
 func TestNastyApplications(t *testing.T) {
-	s := serve(t, "nasty:application", testkit.Options{})
+	s := serve(t, "nasty:application", testkit.Options{Errors: aDeadWorker})
 	c := testkit.HTTPClient(s.HTTP)
 	alive := func() (pid int) {
 		testkit.Eventually(t, callTimeout, func() error {

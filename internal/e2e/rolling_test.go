@@ -87,7 +87,7 @@ func TestRollingReloadUnderLoad(t *testing.T) {
 // TestRollingReloadThatFails: at its first worker, and at a later one. The old code serves on with all its workers, no
 // request fails, and the command says why.
 func TestRollingReloadThatFails(t *testing.T) {
-	v := serveVersioned(t, testkit.Options{Processes: 3, Config: rollingConfig + "app: {env: {COLOUR: green}}\n"})
+	v := serveVersioned(t, testkit.Options{Processes: 3, Errors: aFailedRolling, Config: rollingConfig + "app: {env: {COLOUR: green}}\n"})
 	l := &load{stop: make(chan struct{})}
 	for range 2 {
 		l.run(t, "http", (&keepAlive{client: testkit.HTTPClient(v.HTTP), request: plainGet}).ask)
@@ -122,7 +122,7 @@ func TestRollingReloadThatFails(t *testing.T) {
 
 // TestScaleDuringARollingReload waits for its end: a worker that has a long request holds it up.
 func TestScaleDuringARollingReload(t *testing.T) {
-	v := serveVersioned(t, testkit.Options{Processes: 2, Config: rollingConfig})
+	v := serveVersioned(t, testkit.Options{Processes: 2, Config: rollingConfig, Leaves: workers(2)})
 	var streams []*testkit.Exchange
 	for range 2 { // both workers
 		exchange := send(t, testkit.HTTPClient(v.HTTP), "/stream")

@@ -76,7 +76,7 @@ func TestScaleUnderLoad(t *testing.T) {
 
 // TestScaleOfTheOnlyProcess: an application for which one process was asked gets no second one by accident.
 func TestScaleOfTheOnlyProcess(t *testing.T) {
-	v := serveVersioned(t, testkit.Options{Config: "app: {env: {COLOUR: green}}\n"})
+	v := serveVersioned(t, testkit.Options{Leaves: workers(2), Config: "app: {env: {COLOUR: green}}\n"})
 	if code, output := v.command(t, "scale", "2"); code != 2 || !strings.Contains(output, "there can only be 1 (workers.max_processes)") {
 		t.Errorf("%d, %s", code, output)
 	}
@@ -172,7 +172,7 @@ func TestAutoscaling(t *testing.T) {
 
 // TestScaleOfABrokenApplication tells that the workers do not come, and the ones that are there go on.
 func TestScaleOfABrokenApplication(t *testing.T) {
-	v := serveVersioned(t, testkit.Options{Processes: 2, Config: "app: {preload: false}\n"})
+	v := serveVersioned(t, testkit.Options{Errors: aCrashLoop, Processes: 2, Config: "app: {preload: false}\n"})
 	v.write(t, "broken")
 	code, output := v.command(t, "scale", "4")
 	if code != 1 || !strings.Contains(output, "new ones keep dying, 2 are ready") {

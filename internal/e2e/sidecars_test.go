@@ -18,7 +18,7 @@ func TestSidecars(t *testing.T) {
 	dir := testkit.Dir(t)
 	testkit.Write(t, dir, "app.py", "def application(environ, start_response):\n    start_response('200 OK', [])\n    return [b'app']\n")
 	testkit.Write(t, dir, "jobs.py", "import sys\ndef once():\n    open('called', 'a').write(sys.prefix + '\\n')\n")
-	s := testkit.Penknife(t, testkit.Options{App: "app:application", Chdir: dir, Config: `
+	s := testkit.Penknife(t, testkit.Options{App: "app:application", Chdir: dir, Errors: []string{"job done"}, Config: `
 daemons:
   - {name: queue, command: 'echo "$$" >> queue.pids; command -v python3 > which; echo working; exec sleep 1000'}
 cron:

@@ -16,7 +16,7 @@ func TestWarmup(t *testing.T) {
 		t.Run("preload "+preload, func(t *testing.T) {
 			file := testkit.Write(t, testkit.Dir(t), "warm", "200 OK")
 			s := serve(t, "warm:application", testkit.Options{
-				Processes: 2, Env: []string{"WARM=" + file},
+				Processes: 2, Errors: aFailedReloadAndDeath, Env: []string{"WARM=" + file},
 				Config: "app: {preload: " + preload + ", warmup: [\"/one?a=1\", \"http://example.org/h%C3%A9\"]}\n",
 			})
 			const want = "2 True example.org /h\u00c3\u00a9"

@@ -44,7 +44,8 @@ func TestReloadOnChange(t *testing.T) {
 			testkit.Write(t, dir, "helper.py", "TEXT = b'one'\n")
 			testkit.Write(t, dir, "late.py", "TEXT = b'late one'\n")
 			s := serve(t, "app:application", testkit.Options{
-				Chdir: dir, Flags: []string{"--reload", "--preload=" + preload},
+				Errors: aFailedReloadAndDeath,
+				Chdir:  dir, Flags: []string{"--reload", "--preload=" + preload},
 			})
 			awaitBody(t, s, "/", "one")
 			testkit.Write(t, dir, "helper.py", "TEXT = b'two, and longer'\n")
@@ -92,7 +93,7 @@ func TestTouchReload(t *testing.T) {
 	testkit.Write(t, dir, "app.py", watchedApp)
 	testkit.Write(t, dir, "helper.py", "TEXT = b'one'\n")
 	touched := filepath.Join(dir, "reload.me")
-	s := serve(t, "app:application", testkit.Options{Chdir: dir, Config: "app: {touch_reload: [" + touched + "]}\n"})
+	s := serve(t, "app:application", testkit.Options{Chdir: dir, Config: "app: {touch_reload: [" + touched + "]}\n", Errors: aFailedReload})
 	testkit.Write(t, dir, "helper.py", "TEXT = b'two, and longer'\n")
 	awaitBody(t, s, "/", "one")
 	testkit.Write(t, dir, "reload.me", "")
