@@ -22,7 +22,7 @@ func (l *loader) decode(source Source, text []byte) {
 		return
 	}
 	if err != nil {
-		l.syntaxError(source, err)
+		l.syntaxError(source, err, text)
 		return
 	}
 	d := nodeDecoder{loader: l, source: source}
@@ -31,18 +31,23 @@ func (l *loader) decode(source Source, text []byte) {
 	if err := decoder.Decode(&next); err == nil {
 		l.problems.add(RuleDocuments, d.at(&next), "", "a second document starts here; only one is read, remove the ---")
 	} else if !errors.Is(err, io.EOF) {
-		l.syntaxError(source, err)
+		l.syntaxError(source, err, text)
 	}
 }
 
-// syntaxError moves the line out of the parser's message, which is the only place where it is.
-func (l *loader) syntaxError(source Source, err error) {
+// syntaxError moves the line out of the parser's message, which is the only place where it is, and says in plain words
+// what is wrong with a tab.
+func (l *loader) syntaxError(source Source, err error, text []byte) {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	if rest, ok := strings.CutPrefix(message, "line "); ok {
 		number, rest, _ := strings.Cut(rest, ": ")
 		if line, err := strconv.Atoi(number); err == nil {
 			source.Line, message = line, rest
 		}
+	}
+	lines := bytes.Split(text, []byte("\n"))
+	if n := source.Line; n > 0 && n <= len(lines) && bytes.HasPrefix(bytes.TrimLeft(lines[n-1], " "), []byte("\t")) {
+		message = "the line begins with a tab; indent with spaces"
 	}
 	l.problems.add(RuleSyntax, source, "", "not valid YAML: %s", message)
 }

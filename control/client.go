@@ -19,6 +19,9 @@ import (
 // ErrNobody is a socket on which no penknife answers.
 var ErrNobody = errors.New("no penknife answers there")
 
+// ErrForbidden is a socket that is there and may not be used: it is for root and the user that penknife runs as.
+var ErrForbidden = errors.New("only root and the user that penknife runs as may use it")
+
 // ErrStranger is a socket whose owner is neither root nor the user who asks.
 var ErrStranger = errors.New("the socket belongs to another user")
 
@@ -46,7 +49,7 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "unix", c.path)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNobody, err)
+		return nil, connectError(err)
 	}
 	peer, err := PeerOf(conn)
 	own := uint32(os.Geteuid())
@@ -57,6 +60,14 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
+}
+
+// connectError says what a failed connect means to whoever gave the order.
+func connectError(err error) error {
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("%w: %w", ErrForbidden, err)
+	}
+	return fmt.Errorf("%w: %w", ErrNobody, err)
 }
 
 // Status asks how it goes.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -150,6 +151,17 @@ func TestPeerOf(t *testing.T) {
 	_, _ = a.Close(), b.Close()
 	if _, err := PeerOf(a); !errors.Is(err, errNoCredentials) {
 		t.Errorf("a pipe: %v", err)
+	}
+}
+
+// TestForbiddenSocket: whoever may not connect is told that, and not that nobody is there.
+func TestForbiddenSocket(t *testing.T) {
+	for errno, want := range map[syscall.Errno]error{syscall.EACCES: ErrForbidden, syscall.EPERM: ErrForbidden,
+		syscall.ENOENT: ErrNobody, syscall.ECONNREFUSED: ErrNobody} {
+		err := connectError(&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", errno)})
+		if !errors.Is(err, want) || errors.Is(err, ErrNobody) == errors.Is(err, ErrForbidden) {
+			t.Errorf("%v: %v", errno, err)
+		}
 	}
 }
 
