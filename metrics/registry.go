@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"net/http"
+	"regexp"
 	"runtime"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -43,10 +44,14 @@ type Names struct {
 	Calls, CallStatuses []string // what application code asks of penknife, and how that ends
 }
 
+// liveHeap is the one figure of the collector that says whether memory is lost: what was reachable at its last run. All
+// others depend on when that was, and on how much garbage it permits.
+var liveHeap = collectors.GoRuntimeMetricsRule{Matcher: regexp.MustCompile("^/gc/heap/live:bytes$")}
+
 // New makes the collectors, and with them those of the Go runtime and of this process.
 func New(version string, names Names) *Set {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(liveHeap)), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registerBuildInfo(registry, version)
 	fronts := named(names.Fronts)
 	encryption := newTLS(registry)

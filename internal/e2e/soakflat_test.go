@@ -24,8 +24,11 @@ const (
 	// five bytes for each request.
 	flatMemory = 1 << 20
 	flatShare  = 0.02
-	// flatCount is for descriptors and goroutines. They come and go with clients, so that their line is never quite level.
-	flatCount = 2.0
+	// flatCount is for descriptors, goroutines and threads. They come and go with clients, so that their line is never quite level.
+	flatCount = 4.0
+	// flatNoise times the standard deviation of the readings from the line is allowed in any case: less cannot be told
+	// from chance.
+	flatNoise = 2.0
 	// judged is from where on readings count: before it, pools and caches fill.
 	judged = 0.25
 	// flatLeast is the shortest run that is judged by its lines; a shorter one only by what is left when it is over.
@@ -108,7 +111,7 @@ func (r *soakReadings) take(t *testing.T, v *versioned, workers bool) {
 	r.add("penknife memory", float64(testkit.Anonymous(t, v.PID())))
 	r.add("penknife descriptors", float64(testkit.Descriptors(t, v.PID())))
 	page := scrape(t, r.admin)
-	r.add("penknife heap memory", sample(t, page, "go_memstats_next_gc_bytes"))
+	r.add("penknife live heap memory", sample(t, page, "go_gc_heap_live_bytes"))
 	r.add("penknife goroutines", sample(t, page, "go_goroutines"))
 	r.add("penknife threads", sample(t, page, "go_threads"))
 	if !workers {
@@ -136,15 +139,20 @@ func (r *soakReadings) takePythons(t *testing.T, v *versioned) {
 // judge says what each figure did, and fails for those that rose.
 func (r *soakReadings) judge(t *testing.T, strict bool) {
 	t.Helper()
-	elapsed := time.Since(r.began)
+	from := time.Duration(float64(time.Since(r.began)) * judged)
 	for _, name := range slices.Sorted(maps.Keys(r.series)) {
-		trend := r.series[name].Trend(time.Duration(float64(elapsed) * judged))
+		trend := r.series[name].Trend(from)
 		allowed, unit := flatCount, 1.0
 		if strings.HasSuffix(name, "memory") {
 			allowed, unit = flatMemory+flatShare*trend.Mean, 1<<10
 		}
-		t.Logf("%-26s mean %9.1f  rise %+8.1f  noise %8.1f  allowed %8.1f  (%d readings%s)", name, trend.Mean/unit, trend.Rise/unit,
-			trend.Noise/unit, allowed/unit, trend.Readings, map[bool]string{true: ", KiB"}[unit > 1])
+		allowed = max(allowed, flatNoise*trend.Noise)
+		var quarters []string
+		for _, mean := range r.series[name].Quarters(from) {
+			quarters = append(quarters, fmt.Sprintf("%.1f", mean/unit))
+		}
+		t.Logf("%-26s mean %9.1f  rise %+8.1f  noise %8.1f  allowed %8.1f  quarters %s  (%d readings%s)", name, trend.Mean/unit,
+			trend.Rise/unit, trend.Noise/unit, allowed/unit, strings.Join(quarters, " "), trend.Readings, map[bool]string{true: ", KiB"}[unit > 1])
 		if strict && trend.Rise > allowed {
 			t.Errorf("%s rose", name)
 		}

@@ -28,11 +28,7 @@ type Trend struct {
 // Trend fits a line by least squares through the readings that were taken at from or later. With less than three it is
 // all zero but Readings.
 func (s *Series) Trend(from time.Duration) Trend {
-	first := 0
-	for first < len(s.at) && s.at[first] < from.Seconds() {
-		first++
-	}
-	at, values := s.at[first:], s.values[first:]
+	at, values := s.since(from)
 	n := float64(len(at))
 	trend := Trend{Readings: len(at)}
 	if len(at) < 3 {
@@ -56,4 +52,24 @@ func (s *Series) Trend(from time.Duration) Trend {
 	trend.Noise = math.Sqrt(trend.Noise)
 	trend.Rise = slope * (at[len(at)-1] - at[0])
 	return trend
+}
+
+// Quarters gives the averages of the first to the last quarter of the readings that were taken at from or later.
+func (s *Series) Quarters(from time.Duration) (means [4]float64) {
+	_, values := s.since(from)
+	for q := range means {
+		part := values[q*len(values)/4 : (q+1)*len(values)/4]
+		for _, value := range part {
+			means[q] += value / float64(len(part))
+		}
+	}
+	return means
+}
+
+func (s *Series) since(from time.Duration) (at, values []float64) {
+	first := 0
+	for first < len(s.at) && s.at[first] < from.Seconds() {
+		first++
+	}
+	return s.at[first:], s.values[first:]
 }

@@ -32,6 +32,13 @@ func TestTrend(t *testing.T) {
 			t.Errorf("%s: %+v, want a rise of %v with a noise of %v", test.name, trend, test.rise, test.noise)
 		}
 	}
+	var steps Series
+	for i := range 80 {
+		steps.Add(time.Duration(i)*time.Second, float64(i/10))
+	}
+	if got := steps.Quarters(40 * time.Second); got != [4]float64{4, 5, 6, 7} {
+		t.Errorf("quarters: %v", got)
+	}
 	var s Series
 	s.Add(0, 1)
 	if trend := s.Trend(0); trend != (Trend{Readings: 1}) {
