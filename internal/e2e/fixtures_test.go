@@ -20,6 +20,7 @@ var (
 	aDeadWorker           = []string{"worker died"}
 	aCrashLoop            = []string{"worker died", "workers keep dying at once"}
 	aFailedReload         = []string{"reload failed; everything stays as it was"}
+	aFailedUpgrade        = []string{"upgrade failed; everything stays as it was", "no upgrade"}
 	aFailedReloadAndDeath = append(aDeadWorker, aFailedReload...)
 	aFailedRolling        = append([]string{"rolling reload failed; the generation before gets its workers back", "no worker could be forked"},
 		aFailedReloadAndDeath...)

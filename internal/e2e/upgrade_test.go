@@ -161,7 +161,7 @@ func TestUpgradeLosesNoIdleConnection(t *testing.T) {
 
 // TestUpgradeThatFails: whatever is wrong with the new process, the old one goes on and the command says why.
 func TestUpgradeThatFails(t *testing.T) {
-	v := serveUpgradable(t, testkit.Options{Config: "workers: {queue: 100}\n"})
+	v := serveUpgradable(t, testkit.Options{Errors: aFailedUpgrade, Config: "workers: {queue: 100}\n"})
 	script := func(text string) {
 		testkit.Write(t, filepath.Dir(v.Options().Binary), "script", "#!/bin/sh\n"+text+"\n")
 		install(t, filepath.Join(filepath.Dir(v.Options().Binary), "script"), v.Options().Binary)
@@ -256,6 +256,7 @@ func serveAtGate(t *testing.T) (v *versioned, gate *testkit.Gate, gated string) 
 	gate = testkit.NewGate(t)
 	gated = testkit.Write(t, testkit.Dir(t), "gated", "")
 	v = &versioned{Server: serve(t, "gatedimport:application", testkit.Options{
+		Errors:     aFailedUpgrade,
 		Successors: true, Env: []string{"GATED=" + gated}, Config: "workers: {start_timeout: 60s, max_processes: 4}\n",
 	})}
 	t.Cleanup(func() { stopSuccessor(t, v) })

@@ -69,7 +69,7 @@ func TestWarmupAtTheStart(t *testing.T) {
 	} {
 		file := testkit.Write(t, testkit.Dir(t), "warm", status)
 		t.Setenv("WARM", file)
-		t.Setenv("PENKNIFE_WORKERS_START_TIMEOUT", "1s")
+		t.Setenv("PENKNIFE_WORKERS_START_TIMEOUT", "3s")
 		code, output := testkit.Run(t, callTimeout, "serve", "warm:application", "--chdir", apps(t), "--warmup", "/",
 			"--http", testkit.FreeAddress(t), "--control", "off", "--python", testkit.DefaultPython(t))
 		if code != 3 || !strings.Contains(output, want) {
