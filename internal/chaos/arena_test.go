@@ -57,7 +57,7 @@ func begin(t *testing.T, s setup) *arena {
 	a.Server = testkit.Penknife(t, testkit.Options{
 		App: "chaos:application", Chdir: filepath.Join(testkit.Root(t), "internal", "chaos", "apps"),
 		Processes: max(s.processes, 2), Threads: max(s.threads, 1), Config: arenaLimits + s.limits + s.config,
-		Flags: []string{"--admin", a.admin}, Env: append(s.env, "PYTHONDONTWRITEBYTECODE=1", "JOURNAL="+a.journal),
+		Errors: []string{testkit.AnyError}, Flags: []string{"--admin", a.admin}, Env: append(s.env, "PYTHONDONTWRITEBYTECODE=1", "JOURNAL="+a.journal),
 	})
 	a.nginx = testkit.NginxPass(t, a.Uwsgi, "    uwsgi_next_upstream off; uwsgi_read_timeout 60s;")
 	a.load = &load{patience: s.patience, holds: s.holds}

@@ -170,7 +170,6 @@ func TestCVE_2019_7401_HostileWorker(t *testing.T) {
 			"workers keep dying at once"}, aStubbornRequest...),
 		// A slot that was scribbled over comes back when the worker ends that did it.
 		Leaves: testkit.Footprint{Connections: 4, InFlight: 4},
-
 		Config: "workers: {request_timeout: 3s, queue_timeout: 3s, grace_period: 2s}\n"})
 	var group sync.WaitGroup
 	done := make(chan struct{})
