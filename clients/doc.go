@@ -2,5 +2,5 @@
 // address has, within a bound, why one is not served, and how often that is worth a line in the log. It knows no
 // protocol, opens nothing and starts no goroutine.
 //
-// Locks, all leaves: Throttle.mu.
+// Locks, all leaves: Throttle.mu, Connections.mu, shard.mu.
 package clients

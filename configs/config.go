@@ -7,6 +7,7 @@ type Config struct {
 	Uwsgi      []Uwsgi    `yaml:"uwsgi"`
 	ACME       ACME       `yaml:"acme"`
 	Limits     Limits     `yaml:"limits"`
+	Access     []Access   `yaml:"access"`
 	Workers    Workers    `yaml:"workers"`
 	Static     []Static   `yaml:"static"`
 	Sendfile   Sendfile   `yaml:"sendfile"`

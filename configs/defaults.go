@@ -21,6 +21,8 @@ func Default() Config {
 			BodyMemory:       1 << 20,
 			BodyMemoryTotal:  64 << 20,
 			Connections:      10000,
+			ClientBurst:      50,
+			ClientAddresses:  100_000,
 			ProxyHeader:      4 << 10,
 			TLSHandshakeTime: 10 * time.Second,
 			HeaderTime:       10 * time.Second,

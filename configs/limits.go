@@ -4,21 +4,26 @@ import "time"
 
 // Limits bounds what clients may send, and how slowly. Both front ends obey it.
 type Limits struct {
-	RequestLine      ByteSize      `yaml:"request_line"`          // HTTP method, target and version: 414
-	HeaderBlock      ByteSize      `yaml:"header_block"`          // all HTTP header lines, or the uwsgi var block: 431
-	HeaderCount      int           `yaml:"header_count"`          // HTTP header lines or uwsgi variables: 431
-	Body             ByteSize      `yaml:"body"`                  // request body: 413; 0 is no limit
-	BodyMemory       ByteSize      `yaml:"body_memory"`           // of a body, held in memory before it goes to a temporary file
-	BodyMemoryTotal  ByteSize      `yaml:"body_memory_total"`     // of all bodies together; beyond it they go to files earlier
-	TempDir          string        `yaml:"temp_dir"`              // where bodies are spooled; empty: $TMPDIR or /tmp
-	Connections      int           `yaml:"connections"`           // open at once, over all listeners
-	ProxyHeader      ByteSize      `yaml:"proxy_header"`          // a header of the PROXY protocol: close
-	TLSHandshakeTime time.Duration `yaml:"tls_handshake_timeout"` // from accept to the end of a TLS handshake: the connection is closed
-	HeaderTime       time.Duration `yaml:"header_timeout"`        // from the first byte of a request to the end of its head: 408
-	BodyTime         time.Duration `yaml:"body_timeout"`          // between two reads of a body that bring something: 408
-	BodyMinRate      ByteSize      `yaml:"body_min_rate"`         // bytes per second, after body_timeout has passed once: 408; 0 is none
-	IdleTime         time.Duration `yaml:"idle_timeout"`          // an HTTP connection between two requests
-	WriteTime        time.Duration `yaml:"write_timeout"`         // between two writes of a response that make progress
+	RequestLine     ByteSize `yaml:"request_line"`      // HTTP method, target and version: 414
+	HeaderBlock     ByteSize `yaml:"header_block"`      // all HTTP header lines, or the uwsgi var block: 431
+	HeaderCount     int      `yaml:"header_count"`      // HTTP header lines or uwsgi variables: 431
+	Body            ByteSize `yaml:"body"`              // request body: 413; 0 is no limit
+	BodyMemory      ByteSize `yaml:"body_memory"`       // of a body, held in memory before it goes to a temporary file
+	BodyMemoryTotal ByteSize `yaml:"body_memory_total"` // of all bodies together; beyond it they go to files earlier
+	TempDir         string   `yaml:"temp_dir"`          // where bodies are spooled; empty: $TMPDIR or /tmp
+	Connections     int      `yaml:"connections"`       // open at once, over all listeners
+	// Of one address, an IPv6 client being its /64. 0: no limit.
+	ClientConnections int           `yaml:"client_connections"`    // HTTP connections open at once: 429
+	ClientRate        int           `yaml:"client_rate"`           // requests per second: 429
+	ClientBurst       int           `yaml:"client_burst"`          // requests at once, before the rate counts
+	ClientAddresses   int           `yaml:"client_addresses"`      // how many addresses' rates are known
+	ProxyHeader       ByteSize      `yaml:"proxy_header"`          // a header of the PROXY protocol: close
+	TLSHandshakeTime  time.Duration `yaml:"tls_handshake_timeout"` // from accept to the end of a TLS handshake: the connection is closed
+	HeaderTime        time.Duration `yaml:"header_timeout"`        // from the first byte of a request to the end of its head: 408
+	BodyTime          time.Duration `yaml:"body_timeout"`          // between two reads of a body that bring something: 408
+	BodyMinRate       ByteSize      `yaml:"body_min_rate"`         // bytes per second, after body_timeout has passed once: 408; 0 is none
+	IdleTime          time.Duration `yaml:"idle_timeout"`          // an HTTP connection between two requests
+	WriteTime         time.Duration `yaml:"write_timeout"`         // between two writes of a response that make progress
 }
 
 // limitDocs says what reflection cannot know about the keys of this file.
@@ -40,6 +45,16 @@ var limitDocs = map[string]keyDoc{
 	"limits.temp_dir": {doc: "Where large request bodies wait for a worker. Empty: `$TMPDIR`, then `/tmp`."},
 	"limits.connections": {min: 1, max: 1 << 20,
 		doc: "Client connections open at once, over all listeners. Further ones are turned away with 503."},
+	"limits.client_connections": {max: 1 << 20,
+		doc: "HTTP connections that one address may have open; an IPv6 client is its /64. Further ones get 429. Peers on unix sockets and in " +
+			"`http.trusted_proxies` are not counted. 0 is no limit."},
+	"limits.client_rate": {max: 1_000_000,
+		doc: "Requests per second that one client's address may make in the long run, over all listeners; an IPv6 client is its /64. Further " +
+			"ones get 429. The addresses of `http.trusted_proxies` themselves are not counted. 0 is no limit."},
+	"limits.client_burst": {min: 1, max: 1_000_000,
+		doc: "How many requests a client that was quiet may make at once before `limits.client_rate` counts."},
+	"limits.client_addresses": {min: 1000, max: 10_000_000,
+		doc: "Of how many addresses `limits.client_rate` keeps account, about 50 bytes each. When more ask at once, those that have not asked for longest begin anew."},
 	"limits.proxy_header": {min: 536, max: 64 << 10,
 		doc: "A header of the PROXY protocol, where `http.proxy_protocol` asks for one: the connection is closed above. It has " +
 			"`limits.header_timeout` to come."},

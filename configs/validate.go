@@ -27,6 +27,8 @@ var checks = []struct {
 	{"uwsgi-public", (*checker).uwsgiPublic},
 	{"allow-from-unix", (*checker).allowFromUnix},
 	{"proxy-protocol", (*checker).proxyProtocol},
+	{"access-path", (*checker).accessPath},
+	{"access-lists", (*checker).accessLists},
 	{"network", (*checker).networks},
 	{"range", (*checker).ranges},
 	{"choice", (*checker).choices},

@@ -1,6 +1,9 @@
 package configs
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 func (c *checker) uwsgiPublic() {
 	for i, u := range c.loaded.Config.Uwsgi {
@@ -64,6 +67,41 @@ func (c *checker) networks() {
 		path := fmt.Sprintf("uwsgi[%d].", i)
 		c.networkList(path+"allow_from", u.AllowFrom, true)
 		c.networkList(path+"deny_from", u.DenyFrom, true)
+	}
+	for i, a := range c.loaded.Config.Access {
+		path := fmt.Sprintf("access[%d].", i)
+		c.networkList(path+"allow", a.Allow, true)
+		c.networkList(path+"deny", a.Deny, true)
+	}
+}
+
+// accessPath wants paths as they are compared: those that clients write otherwise are found by them, but not by others.
+func (c *checker) accessPath() {
+	seen := map[string]int{}
+	for i, a := range c.loaded.Config.Access {
+		path := fmt.Sprintf("access[%d].path", i)
+		switch {
+		case a.Path == "":
+			c.complain(path, "is missing: write / for everything")
+			continue
+		case a.Path[0] != '/' || strings.Contains(a.Path, "//") || strings.Contains(a.Path+"/", "/./") || strings.Contains(a.Path+"/", "/../"):
+			c.complain(path, "%q is not a path: write it from the first slash, without empty segments and dots, as in /admin/", a.Path)
+		case strings.ContainsAny(a.Path, "?#%;\\\x00"):
+			c.complain(path, "%q is compared with decoded paths: write it without escapes, query, parameters or backslash", a.Path)
+		}
+		prefix := strings.TrimRight(a.Path, "/")
+		if first, twice := seen[prefix]; twice {
+			c.complain(path, "%s is taken by access[%d]", a.Path, first)
+		}
+		seen[prefix] = i
+	}
+}
+
+func (c *checker) accessLists() {
+	for i, a := range c.loaded.Config.Access {
+		if path := fmt.Sprintf("access[%d]", i); len(a.Allow)+len(a.Deny) == 0 && !c.judged(path+".allow") && !c.judged(path+".deny") {
+			c.complain(path+".allow", "is missing, and so is deny: write allow: [all] for a path that is open to everybody")
+		}
 	}
 }
 

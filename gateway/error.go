@@ -12,10 +12,12 @@ type Kind uint8
 // The kinds. The zero Kind is invalid.
 const (
 	KindBadRequest        Kind = iota + 1 // malformed packet, head or body: 400, close
+	KindForbidden                         // the client's address may not ask for this path: 403
 	KindBodyTimeout                       // the client was too slow with its request: 408, close
 	KindBodyTooLarge                      // over the body limit: 413
 	KindTargetTooLong                     // request line over its limit: 414
 	KindExpectation                       // an Expect other than 100-continue: 417
+	KindTooManyRequests                   // from the client's address: 429, Retry-After
 	KindHeadTooLarge                      // var block or header block over its limit: 431
 	KindApp                               // the application raised before its headers were sent: 500
 	KindInternal                          // a fault of ours: 500
@@ -39,10 +41,12 @@ type kindInfo struct {
 // kinds is the one table that maps what happened to what the client gets. Status 0 means: nothing can be sent.
 var kinds = [...]kindInfo{
 	KindBadRequest:        {"bad_request", 400},
+	KindForbidden:         {"forbidden", 403},
 	KindBodyTimeout:       {"body_timeout", 408},
 	KindBodyTooLarge:      {"body_too_large", 413},
 	KindTargetTooLong:     {"target_too_long", 414},
 	KindExpectation:       {"expectation", 417},
+	KindTooManyRequests:   {"too_many_requests", 429},
 	KindHeadTooLarge:      {"head_too_large", 431},
 	KindApp:               {"app_error", 500},
 	KindInternal:          {"internal", 500},
@@ -90,7 +94,7 @@ type Error struct {
 	Reason string
 	// Public says that Reason tells the client about its own request and gives nothing of ours away.
 	Public bool
-	// RetryAfter is sent to the client with a 503, rounded up to whole seconds; 0 means 1 second.
+	// RetryAfter is sent to the client with a 503 or a 429, rounded up to whole seconds; 0 means 1 second.
 	RetryAfter time.Duration
 	// Err is the cause, or nil.
 	Err error

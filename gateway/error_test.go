@@ -36,17 +36,20 @@ func TestPageFor_FollowsTheDesign(t *testing.T) {
 		status       int
 		close, retry bool
 	}{
-		KindBadRequest:     {400, true, false},
-		KindBodyTimeout:    {408, true, false},
-		KindBodyTooLarge:   {413, true, false},
-		KindHeadTooLarge:   {431, true, false},
-		KindUnsupported:    {501, true, false},
-		KindUnavailable:    {503, false, true},
-		KindOverloaded:     {503, false, true},
-		KindQueueTimeout:   {503, false, true},
-		KindApp:            {500, false, false},
-		KindWorkerDied:     {502, false, false},
-		KindRequestTimeout: {504, false, false},
+		KindBadRequest:   {400, true, false},
+		KindBodyTimeout:  {408, true, false},
+		KindBodyTooLarge: {413, true, false},
+		KindHeadTooLarge: {431, true, false},
+		KindUnsupported:  {501, true, false},
+		KindUnavailable:  {503, false, true},
+		KindOverloaded:   {503, false, true},
+		KindQueueTimeout: {503, false, true},
+		KindForbidden:    {403, false, false},
+
+		KindTooManyRequests: {429, false, true},
+		KindApp:             {500, false, false},
+		KindWorkerDied:      {502, false, false},
+		KindRequestTimeout:  {504, false, false},
 	} {
 		page, ok := PageFor(fmt.Errorf("on the way: %w", Errorf(kind, "secret")))
 		if !ok || page.Status != want.status || page.Close != want.close || (page.RetryAfter != "") != want.retry {

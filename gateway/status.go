@@ -32,7 +32,7 @@ func PageFor(err error) (ErrorPage, bool) {
 	if e.Public && e.Reason != "" {
 		page.Text += "\n" + e.Reason + "\n"
 	}
-	if status == http.StatusServiceUnavailable {
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		page.RetryAfter = retryAfter(e.RetryAfter)
 	}
 	return page, true

@@ -1,7 +1,6 @@
 package httpfront
 
 import (
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -11,9 +10,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"penknife/clients"
-	"penknife/gateway"
 )
 
 // How long a failing accept pauses, and how long a refused connection may take to read its answer.
@@ -89,10 +85,15 @@ func (s *Server) admit(nc net.Conn) {
 	}
 	if n := s.open.Add(1); s.limits.Connections > 0 && n > int64(s.limits.Connections) {
 		s.open.Add(-1)
-		s.refuseConnection(nc)
+		s.refuseConnection(nc, &overConnections)
 		return
 	}
 	c := newConn(s, nc)
+	if !s.door.proxied && !c.sit() {
+		s.open.Add(-1)
+		s.refuseConnection(nc, &overSeats)
+		return
+	}
 	s.conns.add(c)
 	s.counter.ConnectionOpened()
 	// Ends with its connection: by the client, a timeout, or Shutdown, which closes the socket at its deadline.
@@ -115,11 +116,9 @@ func (s *Server) serve(c *conn) {
 	}
 }
 
-// refuseConnection tells a connection over the limit to come back later.
-func (s *Server) refuseConnection(nc net.Conn) {
-	s.counter.ConnectionRefused(clients.RefusedConnections)
-	s.door.throttle.Warn(s.log, "connection refused", "reason", "limits.connections", "listen", nc.LocalAddr().String())
-	began := time.Now()
+// refuseConnection tells a connection over a limit to come back later.
+func (s *Server) refuseConnection(nc net.Conn, over *excess) {
+	s.noteExcess(nc, over, nc.RemoteAddr().String())
 	if !s.conns.beginRefusal() {
 		nc.Close()
 		return
@@ -128,35 +127,10 @@ func (s *Server) refuseConnection(nc net.Conn) {
 	go func() {
 		defer s.conns.endRefusal()
 		defer nc.Close()
-		nc.SetDeadline(time.Now().Add(refusalTime))
-		if s.tls != nil {
-			nc = tls.Server(nc, s.tls()) // the first write shakes hands
+		client := ""
+		if addr := addressOf(nc); addr.IsValid() {
+			client = addr.Unmap().WithZone("").String()
 		}
-		page, _ := gateway.PageFor(errTooManyConnections)
-		page.Close = true
-		number := s.nextID()
-		id := s.ids.Append(nil, number)
-		head := s.appendPage(nil, page, "Connection: close\r\n", id)
-		_, err := nc.Write(append(head, page.Text...))
-		s.observeRefused(nc, gateway.Request{ID: number, RequestID: id, Front: gateway.FrontHTTP, Start: began}, head)
-		if err != nil {
-			return
-		}
-		lingerOn(nc, refusalTime)
+		s.tellExcess(nc, over, client)
 	}()
-}
-
-// observeRefused tells the observer about a connection over the limit, of whose request nothing is known.
-func (s *Server) observeRefused(nc net.Conn, r gateway.Request, head []byte) {
-	if s.observer == nil {
-		return
-	}
-	r.Method = unknownMethod
-	if remote, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
-		r.RemoteAddr = []byte(remote.AddrPort().Addr().Unmap().WithZone("").String())
-	}
-	kind := gateway.KindOf(errTooManyConnections)
-	s.observer.RequestDone(&r, gateway.Outcome{
-		Status: kind.Status(), Head: head, Total: time.Since(r.Start), Err: errTooManyConnections,
-	})
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"penknife/clients"
 	"penknife/gateway"
 )
 
@@ -42,6 +43,7 @@ type conn struct {
 	secured  *secured // nil without TLS, and before it
 	srv      *Server
 	peer     peer
+	seat     clients.Seat
 
 	*scratch     // nil while idle
 	taken    int // bytes of scratch.in that are used up
@@ -250,6 +252,7 @@ func (c *conn) Close() error {
 		err = c.Conn.Close()
 		c.recycle()
 		c.srv.open.Add(-1)
+		c.srv.seats.Leave(c.seat)
 		c.srv.counter.ConnectionClosed()
 		c.srv.conns.remove(c)
 	})

@@ -192,8 +192,8 @@ func (c *conn) logFailure(err error) {
 	kind := gateway.KindOf(err)
 	status := kind.Status()
 	switch {
-	case kind == gateway.KindClientGone:
-		level = slog.LevelDebug
+	case kind == gateway.KindClientGone, kind == gateway.KindForbidden, kind == gateway.KindTooManyRequests:
+		level = slog.LevelDebug // of the last two, who refuses has said as much as is good for the log
 	case status >= 400 && status < 500, kind == gateway.KindVersion, kind == gateway.KindUnsupported:
 		level = slog.LevelInfo // the client's doing
 	}

@@ -19,6 +19,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"penknife/clients"
 	"penknife/configs"
 	"penknife/gateway"
 	"penknife/internal/testkit"
@@ -166,6 +167,7 @@ type options struct {
 	ids       *requestids.Source
 	tls       *tls.Config // of the server; nil: plain HTTP
 	authority *testkit.Authority
+	seats     *clients.Connections
 }
 
 // startFront serves handler until the test ends.
@@ -184,7 +186,7 @@ func startFront(t testing.TB, handler gateway.Handler, o options) *front {
 	f := &front{recorder: newRecorder(), ln: ln, served: make(chan error, 1)}
 	var ids atomic.Uint64
 	deps := Deps{Handler: handler, Observer: f.recorder, Counter: f.recorder,
-		NextID: func() uint64 { return ids.Add(1) }, Log: o.log, IDs: o.ids}
+		NextID: func() uint64 { return ids.Add(1) }, Log: o.log, IDs: o.ids, Seats: o.seats}
 	if o.tls != nil {
 		deps.TLS = func() *tls.Config { return o.tls }
 		f.trusts = &tls.Config{RootCAs: o.authority.Pool, ServerName: "localhost"}

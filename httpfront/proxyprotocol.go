@@ -50,7 +50,15 @@ func (c *conn) introduce() bool {
 			"proxy", c.RemoteAddr().String(), "listen", c.LocalAddr().String())
 		return false
 	}
-	return true
+	if !h.Source.IsValid() || c.sit() { // nobody knows whose the others are
+		return true
+	}
+	c.srv.noteExcess(c.Conn, &overSeats, c.peer.text)
+	if c.srv.conns.beginRefusal() {
+		c.srv.tellExcess(c.Conn, &overSeats, c.peer.remoteAddr)
+		c.srv.conns.endRefusal()
+	}
+	return false
 }
 
 // readProxyHeader reads up to the header's last byte. It tells how much had arrived when it failed.

@@ -1,10 +1,6 @@
 package httpfront
 
-import (
-	"time"
-
-	"penknife/gateway"
-)
+import "penknife/gateway"
 
 // refusal is a reason to turn a request down: what the client gets, and the label it is counted by.
 type refusal struct {
@@ -49,8 +45,3 @@ var (
 	refuseTLS             = newRefusal("tls", gateway.KindBadRequest, "TLS on a port that speaks plain HTTP: the address begins with http://, or this listener needs http.tls")
 	refuseTrailer         = newRefusal("trailer", gateway.KindBadRequest, "malformed trailer")
 )
-
-// errTooManyConnections is the answer to a connection over limits.connections.
-var errTooManyConnections = &gateway.Error{
-	Kind: gateway.KindOverloaded, Reason: "too many connections", Public: true, RetryAfter: time.Second,
-}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"penknife/clients"
 	"penknife/configs"
 	"penknife/gateway"
 	"penknife/httpdate"
@@ -57,6 +58,8 @@ type Deps struct {
 	TLS func() *tls.Config
 	// Open counts open connections. Servers that share limits.connections share one; nil makes the Server its own.
 	Open *atomic.Int64
+	// Seats counts the connections of each client's address; nil: there is no limit.
+	Seats *clients.Connections
 }
 
 // Server is one HTTP front end. It may serve several listeners.
@@ -68,6 +71,7 @@ type Server struct {
 	log      *slog.Logger
 	ids      *requestids.Source
 	open     *atomic.Int64
+	seats    *clients.Connections
 	limits   configs.Limits
 	trusted  sockets.Set
 	door     door
@@ -127,7 +131,7 @@ func New(cfg configs.HTTP, limits configs.Limits, deps Deps) (*Server, error) {
 	s := &Server{
 		door:    door,
 		handler: deps.Handler, observer: deps.Observer, counter: deps.Counter, nextID: deps.NextID,
-		log: deps.Log, ids: deps.IDs, open: deps.Open, limits: limits.WithHeadDefaults(), trusted: trusted, tls: deps.TLS, turns: newTurns(),
+		log: deps.Log, ids: deps.IDs, open: deps.Open, seats: deps.Seats, limits: limits.WithHeadDefaults(), trusted: trusted, tls: deps.TLS, turns: newTurns(),
 		conns: newRegistry(),
 	}
 	s.advance(phaseServing)

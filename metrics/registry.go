@@ -18,6 +18,7 @@ type Set struct {
 	Workers  *Workers
 	Reloads  *Reloads
 	Static   *Static
+	Access   *Access
 	AppCalls *AppCalls
 	Cache    *Cache
 	Logs     *Logs
@@ -62,6 +63,7 @@ func New(version string, names Names) *Set {
 		Workers:  newWorkers(registry, names),
 		Reloads:  newReloads(registry),
 		Static:   newStatic(registry, named(names.Static)),
+		Access:   newAccess(registry),
 		AppCalls: newAppCalls(registry, named(names.Calls), named(names.CallStatuses)),
 		Sidecars: newSidecars(registry),
 		Cache:    newCache(registry, named(names.CacheOutcomes), names.CacheReasons),

@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"penknife/configs"
+	"penknife/gateway"
 	"penknife/sockets"
 )
 
@@ -47,14 +49,56 @@ func TestReloadTakesOverWhoMayConnect(t *testing.T) {
 	b.stop()
 }
 
-func TestMergeAddressLists(t *testing.T) {
+// TestReloadTakesOverWhoMayAsk: lists of paths and limits of clients, on and off again.
+func TestReloadTakesOverWhoMayAsk(t *testing.T) {
+	b := newBench(t, nil).start().open()
+	ask := func() error {
+		_, err := b.server.handler.Serve(&gateway.Request{ID: 1, Path: []byte("/admin/x"), RemoteAddr: []byte("203.0.113.9"), Front: gateway.FrontHTTP})
+		return err
+	}
+	reload := func(change func(*configs.Config)) {
+		b.fresh = func() (*configs.Loaded, error) { return b.other(change), nil }
+		b.engine.reloadErr <- nil
+		if result, err := b.client().Reload(t.Context()); err != nil || result.Failure != nil || len(result.NeedsRestart) != 0 {
+			t.Fatalf("%+v, %v", result, err)
+		}
+	}
+	if b.server.guards.rates.On() {
+		t.Error("there is a rate from the beginning")
+	}
+	reload(func(c *configs.Config) { c.Access = []configs.Access{{Path: "/admin", Allow: []string{"10.0.0.0/8"}}} })
+	if err := ask(); gateway.KindOf(err) != gateway.KindForbidden {
+		t.Errorf("the list does not hold: %v", err)
+	}
+	reload(func(c *configs.Config) {
+		c.Limits.ClientRate, c.Limits.ClientBurst, c.Limits.ClientConnections = 1, 1, 1
+	})
+	stranger := netip.MustParseAddr("203.0.113.9")
+	b.server.guards.rates.Take(stranger, time.Now())
+	if err := ask(); gateway.KindOf(err) != gateway.KindTooManyRequests {
+		t.Errorf("the rate does not hold: %v", err)
+	}
+	if _, ok := b.server.guards.seats.Take(stranger); !ok {
+		t.Error("the first connection is refused")
+	}
+	if _, ok := b.server.guards.seats.Take(stranger); ok {
+		t.Error("the second connection is not refused")
+	}
+	reload(func(*configs.Config) {})
+	if b.server.guards.rates.On() {
+		t.Error("the rate is still there")
+	}
+	b.stop()
+}
+
+func TestMergeAccess(t *testing.T) {
 	start := configs.Config{HTTP: []configs.HTTP{{Listen: ":1"}, {Listen: ":2"}}, Uwsgi: []configs.Uwsgi{{Listen: ":3", AllowFrom: []string{"::1"}}}}
 	fresh := configs.Config{
 		HTTP:  []configs.HTTP{{Listen: ":1", AllowFrom: []string{"::2"}, Mode: 1}, {Listen: ":4", AllowFrom: []string{"::3"}}, {Listen: ":5"}},
 		Uwsgi: []configs.Uwsgi{{Listen: ":3", DenyFrom: []string{"::4"}}},
 	}
 	merged := start
-	mergeAddressLists(&merged, fresh)
+	mergeAccess(&merged, fresh)
 	want := configs.Config{
 		HTTP:  []configs.HTTP{{Listen: ":1", AllowFrom: []string{"::2"}}, {Listen: ":2"}},
 		Uwsgi: []configs.Uwsgi{{Listen: ":3", DenyFrom: []string{"::4"}}},

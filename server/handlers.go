@@ -35,6 +35,10 @@ func buildHandler(s *Server) (gateway.Handler, error) {
 		s.metrics.Static.Watch(files.HeldBytes)
 		handler = files
 	}
+	handler, err := s.guard(handler)
+	if err != nil {
+		return nil, err
+	}
 	if s.tracer != nil {
 		handler = s.tracer.Before(handler)
 	}

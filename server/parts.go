@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync/atomic"
 
+	"penknife/clients"
 	"penknife/configs"
 	"penknife/gateway"
 	"penknife/httpfront"
@@ -37,6 +38,7 @@ type frontDeps struct {
 	counter  *metrics.Front
 	nextID   func() uint64
 	open     *atomic.Int64 // connections over all fronts, against limits.connections
+	seats    *clients.Connections
 	log      *slog.Logger
 	ids      *requestids.Source
 	tls      func() *tls.Config // of one HTTP listener; nil: plain HTTP
@@ -51,7 +53,7 @@ func realParts(cpus int) parts {
 func newHTTPFront(d frontDeps, cfg configs.HTTP) (front, error) {
 	return httpfront.New(cfg, d.limits, httpfront.Deps{
 		Handler: d.handler, Observer: d.observer, Counter: d.counter, NextID: d.nextID, Log: d.log, Open: d.open, IDs: d.ids,
-		TLS: d.tls,
+		TLS: d.tls, Seats: d.seats,
 	})
 }
 

@@ -64,7 +64,7 @@ func (s *Server) loadAnew(ctx context.Context, read func() (*configs.Loaded, err
 		return restart, err
 	}
 	if err := s.admit(loaded.Config); err != nil {
-		s.log.Error("the lists of who may connect stay as they were", "error", err)
+		s.log.Error("the lists of addresses stay as they were", "error", err)
 	}
 	encrypt()
 	s.configureCache(boundedCache(loaded.Config))
@@ -80,7 +80,7 @@ func (s *Server) loadAnew(ctx context.Context, read func() (*configs.Loaded, err
 // mergeReloaded takes over what a reload can change and lists what else is different from the start.
 func mergeReloaded(start, fresh *configs.Loaded) (merged *configs.Loaded, restart []string) {
 	merged = &configs.Loaded{Config: start.Config, Sources: fresh.Sources, File: fresh.File}
-	mergeAddressLists(&merged.Config, fresh.Config)
+	mergeAccess(&merged.Config, fresh.Config)
 	merged.Config.App = fresh.Config.App
 	merged.Config.Workers = fresh.Config.Workers
 	merged.Config.Log.Slow = fresh.Config.Log.Slow

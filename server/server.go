@@ -121,7 +121,8 @@ type Server struct {
 
 	ids         *requestids.Source // nil: requests have only numbers
 	lastID      atomic.Uint64      // of requests
-	connections atomic.Int64       // open, over all fronts
+	guards      guards
+	connections atomic.Int64 // open, over all fronts
 	began       time.Time
 	fast        bool // the stop waits for no request; set before it begins
 
@@ -272,6 +273,7 @@ func (s *Server) frontDeps(protocol gateway.Front) frontDeps {
 	return frontDeps{
 		limits: s.loaded.Config.Limits, handler: s.handler, observer: s.observer, log: s.log,
 		counter: s.metrics.Fronts.Of(int(protocol)), nextID: s.nextID, ids: s.ids, open: &s.connections,
+		seats: s.guards.seats,
 	}
 }
 

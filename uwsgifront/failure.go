@@ -19,8 +19,8 @@ func (c *conn) logFailure(err error) {
 	level := slog.LevelWarn
 	kind := gateway.KindOf(err)
 	switch status := kind.Status(); {
-	case kind == gateway.KindClientGone:
-		level = slog.LevelDebug
+	case kind == gateway.KindClientGone, kind == gateway.KindForbidden, kind == gateway.KindTooManyRequests:
+		level = slog.LevelDebug // of the last two, who refuses has said as much as is good for the log
 	case status >= 400 && status < 500:
 		level = slog.LevelInfo
 	}

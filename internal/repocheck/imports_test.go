@@ -16,7 +16,7 @@ var bottom = []string{"gateway", "uwsgiproto", "configs", "metrics", "python", "
 
 // middle is the row of front ends and engines: each imports the bottom row and what is inside itself.
 var middle = []string{"httpfront", "uwsgifront", "workers", "static", "cache", "admin", "appcalls", "sidecars", "accesslog",
-	"tracing", "uwsgistats", "top"}
+	"tracing", "uwsgistats", "top", "access"}
 
 // testOnly may be imported by tests alone.
 var testOnly = []string{"internal/testkit", "internal/repocheck", "internal/e2e", "internal/chaos"}
