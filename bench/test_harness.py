@@ -263,6 +263,12 @@ class Choosing(unittest.TestCase):
         asked = program.arguments(list(argv))
         return asked, [(case.name, [p.name for p in wanted]) for case, wanted in asked.wanted]
 
+    def test_every_selection(self):
+        for name in program.SELECTIONS:
+            asked, found = self.chosen("--" + name)
+            self.assertEqual(asked.name, name)
+            self.assertTrue(all("penknife" in wanted or case == "allocs" for case, wanted in found))
+
     def test_a_selection_has_its_own_servers(self):
         asked, found = self.chosen("--goals")
         self.assertEqual(dict(found)["nginx-hello"], ["penknife", "uwsgi"])

@@ -11,7 +11,7 @@ NAME = re.compile(r"(memory|idle|allocs)(?:@([1-9]\d*))?")
 
 # The servers of a kind are those of these cases; seconds are about what a server of it takes, and all of them.
 KINDS = {
-    "memory": (("http-memory@64",), 8.0, 2.0),
+    "memory": (("http-memory@64",), 4.0, 4.0),
     "idle": (("http-hello",), 0.3, 17.0),
     "allocs": (("http-allocs", "nginx-allocs"), 8.0, 2.0),
 }

@@ -8,6 +8,9 @@ from .peers import PENKNIFE
 HTTP_PEERS = ("uwsgi", "uwsgi-router", "gunicorn-sync", "gunicorn-gthread", "gunicorn-gevent", "gevent", "granian",
               "fastpysgi", "bjoern", "mod_wsgi", "waitress", "cheroot")
 UWSGI_PEERS = ("uwsgi", "gunicorn-uwsgi")
+GREEN = ("gevent", "gunicorn-gevent")
+# With the same processes and threads: greenlets are none, and who has no threads cannot.
+THREADED = ("uwsgi", "uwsgi-router", "gunicorn-gthread", "granian", "mod_wsgi", "waitress", "cheroot")
 NOT_PEERS = (PENKNIFE, "floor", "penknife-fixed", "nginx-static")
 # The cases that the goals need, each with its servers: every peer where the goal is to be ahead of every peer.
 CASES = {
@@ -17,7 +20,7 @@ CASES = {
     "close-hello": (PENKNIFE, *HTTP_PEERS),
     "http-hello@1": (PENKNIFE, "uwsgi"),
     "nginx-hello@1": (PENKNIFE, "uwsgi"),
-    "http-mixed": (PENKNIFE, *HTTP_PEERS),
+    "http-mixed": (PENKNIFE, *THREADED),
     "nginx-mixed": (PENKNIFE, *UWSGI_PEERS),
     "http-get1m": (PENKNIFE, *HTTP_PEERS),
     "http-post1m": (PENKNIFE, *HTTP_PEERS),
@@ -117,6 +120,8 @@ def judge_ratio(goal, case):
     candidates, remark = [goal.against], ""
     if goal.against == BEST:
         rivals = [p for p in case["peers"] if p["peer"] not in NOT_PEERS]
+        if goal.metric != RATE:
+            rivals = [p for p in rivals if p["peer"] not in GREEN]
         left = [p["peer"] for p in rivals if goal.metric != RATE and lucky(p)]
         remark = "without " + ", ".join(left) + ", which served only some of the connections" if left else ""
         candidates = [p["peer"] for p in rivals if p["peer"] not in left]

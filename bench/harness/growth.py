@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 
 from .peers import PENKNIFE
 
-CONNECTIONS = (1, 8, 32, 128, 512, 1024, 4096)
+CONNECTIONS = (1, 8, 32, 128, 512, 4096)
 PROCESSES = (1, 2, 4, 8, 16)
 SIZES = {"0": 0, "1k": 1 << 10, "16k": 16 << 10, "256k": 256 << 10, "4m": 4 << 20, "64m": 64 << 20}
 WORKERS = (1, 2, 4, 8, 16)
 SERVERS = (PENKNIFE, "uwsgi", "uwsgi-router", "gunicorn-gthread", "granian", "fastpysgi")
+SOME = (PENKNIFE, "uwsgi", "gunicorn-gthread", "granian", "fastpysgi")
 FEW = (PENKNIFE, "uwsgi", "granian", "fastpysgi")
 LEAN = (PENKNIFE, "uwsgi", "gunicorn-preload", "granian")
 
@@ -25,7 +26,7 @@ class Sweep:
 
 SWEEPS = (
     Sweep("connections", "connections", {n: f"http-hello@{n}" for n in CONNECTIONS}, SERVERS),
-    Sweep("processes", "processes, 64 connections", {n: f"http-hello@64x{n}" for n in PROCESSES}, SERVERS),
+    Sweep("processes", "processes, 64 connections", {n: f"http-hello@64x{n}" for n in PROCESSES}, SOME),
     Sweep("download", "bytes of the response, 8 connections", {n: f"http-get{name}@8" for name, n in SIZES.items()}, FEW),
     Sweep("upload", "bytes of the upload, 8 connections", {n: f"http-post{name}@8" for name, n in SIZES.items() if n}, FEW),
     Sweep("memory", "workers, with an application of 100 MiB", {n: f"memory@{n}" for n in WORKERS}, LEAN),

@@ -186,7 +186,7 @@ class Bench:
         processes, threads = self.case.processes or s.processes, self.case.work.threads or s.threads
         start = peers.Start(s.root, s.python, self.case.work.module, processes, threads, closes=self.case.topology.closes,
                             streamed=self.case.work.streamed, blade=self.case.work.blade, files=self.files,
-                            scratch=self.directory, **self.addresses(peer))
+                            scratch=self.directory, connections=self.case.connections, **self.addresses(peer))
         one = not peer.processes
         subject = Subject(peer, 1 if one else processes, threads * processes if one else threads)
         subject.problem = peers.missing(peer, s.root, s.installed)

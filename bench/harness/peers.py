@@ -9,6 +9,8 @@ from . import apache, nginx
 from .environment import DEBIAN_PYTHON
 
 PENKNIFE = "penknife"
+DEFAULT_QUEUE = 1024  # of penknife: requests that may wait
+BACKLOG = "1024"  # connections not yet accepted, for those that have less by default (uWSGI 100, cheroot 5)
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Start:
     blade: str = ""  # of the work
     files: str = ""  # a directory with cases.FILES, for a blade
     scratch: str = ""  # a directory for what the server itself needs
+    connections: int = 0  # that the load generator will have
 
     @property
     def apps(self):
@@ -73,6 +76,8 @@ def penknife(s):
     if s.uwsgi:
         argv += ["--uwsgi", s.uwsgi if ":" in s.uwsgi else "unix:" + s.uwsgi]
     argv += {"cache": ["--cache", "64MiB"], "static": ["--static", "/static/=" + s.files]}.get(s.blade, [])
+    # With its default 503 is the answer to whatever does not fit into the queue.
+    argv += ["--queue", str(s.connections)] if s.connections >= DEFAULT_QUEUE else []
     return argv + ["--processes", str(s.processes), "--threads", str(s.threads), "--chdir", s.apps,
                    "--python", s.python]
 
@@ -88,7 +93,7 @@ def nginx_static(s):
 
 def uwsgi_base(s, plugins):
     argv = ["uwsgi", "--plugin", plugins, "--master", "--disable-logging", "--need-app", "--die-on-term",
-            "-p", str(s.processes), "--virtualenv", s.home, "--chdir", s.apps, "--module", s.application]
+            "--listen", BACKLOG, "-p", str(s.processes), "--virtualenv", s.home, "--chdir", s.apps, "--module", s.application]
     return argv + (["--threads", str(s.threads)] if s.threads > 1 else [])
 
 
@@ -165,7 +170,7 @@ def waitress(s):
 
 def cheroot(s):
     return [s.tool("cheroot"), "--bind", s.http, "--threads", str(s.processes * s.threads), "--chdir", s.apps,
-            s.application]
+            "--request-queue-size", BACKLOG, s.application]
 
 
 def mod_wsgi(s):

@@ -34,8 +34,8 @@ def arguments(argv):
         which.add_argument("--" + name, action="store_true", help=selection.help)
     add("--case", metavar="LIST", help="the cases, separated by commas; of a selection, only these")
     add("--peers", metavar="LIST", help="the servers, separated by commas; of a selection, only these")
-    add("--rounds", type=int, help="rounds for each case (8)")
-    add("--seconds", type=int, help="length of a round, whole seconds (4)")
+    add("--rounds", type=int, help="rounds for each case (6)")
+    add("--seconds", type=int, help="length of a round, whole seconds (3)")
     add("--connections", type=int, default=cases.CONNECTIONS, help="connections of the load generator, unless the case says (32)")
     add("--processes", type=int, default=2, help="processes of each server, unless the case says (2)")
     add("--threads", type=int, default=1, help="threads in each process, unless the work says (1)")
@@ -44,7 +44,7 @@ def arguments(argv):
     add("--others", type=float, default=10, metavar="PERCENT",
         help="share of the machine that others may use during a round that counts (10)")
     add("--drop", type=float, metavar="SHARE", help="a server with less than this share of penknife's requests per second "
-        f"has {measure.DROP_ROUNDS} rounds (0: every server has all)")
+        f"has {measure.DROP_ROUNDS} rounds (0.3); 0: every server has all")
     add("--name", help="results are saved as bench/results/DATE-NAME (the selection, or compare)")
     add("--no-save", action="store_true", help="save nothing below bench/results")
     add("--json", metavar="FILE", help="save the data there too")
@@ -84,11 +84,11 @@ class Selection:
 
 
 SELECTIONS = {
-    "quick": Selection("three cases, five servers, five rounds of 3 s", dict.fromkeys(cases.QUICK.split(","), peers.QUICK), 5, 3),
+    "quick": Selection("three cases, five servers, five rounds of 3 s", dict.fromkeys(cases.QUICK.split(","), tuple(peers.QUICK.split(","))), 5, 3),
     "goals": Selection("the cases of the goals, and whether they are met", goals.CASES, 6, 1, drop=0.4),
-    "growth": Selection("requests, latencies and memory against what grows, with plots", growth.CASES, 1, 1),
+    "growth": Selection("requests, latencies and memory against what grows, with plots", growth.CASES, 1, 2),
 }
-EVERYTHING = Selection("", dict.fromkeys(cases.ALL.split(","), tuple(peers.PEERS)), 8, 4)
+EVERYTHING = Selection("", dict.fromkeys(cases.ALL.split(","), tuple(peers.PEERS)), 6, 3, drop=0.3)
 
 
 def choose(selection, asked):
