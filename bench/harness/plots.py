@@ -19,7 +19,8 @@ from harness import growth  # noqa: E402 - the path comes first
 matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "bench", "font.size": 9, "axes.grid": True,
                             "grid.alpha": 0.3, "axes.axisbelow": True})
 ANONYMOUS = {"Date": None, "Creator": None}
-STYLES = {"penknife": {"color": "black", "linewidth": 2.2}}
+COLOURS = {"penknife": "black", "uwsgi": "tab:blue", "uwsgi-router": "tab:cyan", "gunicorn-gthread": "tab:green",
+           "gunicorn-preload": "tab:olive", "granian": "tab:red", "fastpysgi": "tab:purple"}
 MOST_RATIOS = 60
 
 
@@ -43,12 +44,9 @@ def draw_sweep(data, sweep, path):
     figure, axes = pyplot.subplots(1, len(found), figsize=(4.6 * len(found), 3.6), layout="constrained", squeeze=False)
     for axis, (title, curves) in zip(axes[0], found):
         for curve in curves:
-            axis.plot(*zip(*curve.points), marker="o", markersize=3.5, label=curve.server, **STYLES.get(curve.server, {}))
+            axis.plot(*zip(*curve.points), marker="o", markersize=3.5, label=curve.server, color=COLOURS.get(curve.server),
+                      linewidth=2.2 if curve.server == "penknife" else 1.4)
         axis.set(title=title, xlabel=sweep.axis)
-        values = list(sweep.cases)
-        axis.set_xscale("symlog", base=2, linthresh=min(v for v in values if v))
-        axis.set_xticks(values, [short(v) for v in values])
-        axis.minorticks_off()
         scale(axis, sweep)
     axes[0][0].legend(fontsize=8)
     figure.savefig(path, metadata=ANONYMOUS)
@@ -57,17 +55,22 @@ def draw_sweep(data, sweep, path):
 
 
 def scale(axis, sweep):
-    """Memory starts at nothing; sizes span so much that only a logarithm shows both ends."""
+    """Memory grows from nothing in a straight line; the others span so much that only a logarithm shows both ends."""
+    values = list(sweep.cases)
     if sweep.name == "memory":
         axis.set_ylim(bottom=0)
     else:
         axis.set_yscale("log")
+        axis.set_xscale("symlog", base=2, linthresh=min(v for v in values if v))
+    axis.set_xticks(values, [short(v, sweep.name in ("download", "upload")) for v in values])
+    axis.minorticks_off()
 
 
-def short(number):
-    for unit, size in (("M", 1 << 20), ("k", 1 << 10)):
-        if number >= size and number % size == 0 and number > 4096:
-            return f"{number // size}{unit}"
+def short(number, size):
+    """A tick's text; sizes have units."""
+    for unit, bytes_of in (("M", 1 << 20), ("k", 1 << 10)):
+        if size and number and number % bytes_of == 0:
+            return f"{number // bytes_of}{unit}"
     return str(number)
 
 
