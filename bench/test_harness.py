@@ -234,6 +234,12 @@ class Goals(unittest.TestCase):
             {"kind": "idle", "case": "idle", "workers": 0, "rows": [row("penknife", cpu_percent=0.01, wakes=4.9)]},
             {"kind": "allocs", "case": "allocs", "workers": 0, "rows": [row("penknife-counted", objects=0.02)]}]}
         self.assertEqual([v.state for v in goals.judge(data)], [goals.NOT_MET, goals.MET, goals.MET, goals.NOT_MET])
+        data["extras"][0]["case"] = "memory@2"
+        self.assertEqual(len(goals.judge(data)), 3)
+
+    def test_goals_that_were_not_reached_are_said(self):
+        found = goals.judge({"cases": [], "extras": []}, ["http-get1m", "idle"])
+        self.assertEqual([(v.case, v.state) for v in found], [("http-get1m", goals.UNKNOWN), ("idle", goals.UNKNOWN)])
 
     def test_every_goal_has_its_case_and_servers(self):
         for goal in goals.GOALS:
@@ -326,6 +332,12 @@ class Saving(unittest.TestCase):
         scrub = report.Scrubber([("/srv/repo/", ""), ("/srv/repo", ".")])
         self.assertEqual(scrub("/srv/repo/bin/penknife --chdir /srv/repo -s /tmp/bench-a1_b/x.sock"),
                          "bin/penknife --chdir . -s $TMP/x.sock")
+
+    def test_what_a_failing_server_says_can_be_saved(self):
+        scrub = report.Scrubber([("/srv/repo/", "")])
+        text = scrub("File '/usr/lib/python3.11/x.py', line 3: see https://pypi.example/simple and /srv/repo/bin/x")
+        self.assertEqual(text, "File '$PRIVATE', line 3: see $PRIVATE and bin/x")
+        self.assertIsNone(report.PRIVATE.search(text))
 
     def test_private_texts_are_refused(self):
         for text in ("see /home/me/x", "/tmp/x", "https://pypi.example/simple", "/usr/local/bin/x", "at http://10.0.0.1/"):

@@ -11,7 +11,7 @@ UWSGI_PEERS = ("uwsgi", "gunicorn-uwsgi")
 GREEN = ("gevent", "gunicorn-gevent")
 # With the same processes and threads: greenlets are none, and who has no threads cannot.
 THREADED = ("uwsgi", "uwsgi-router", "gunicorn-gthread", "granian", "mod_wsgi", "waitress", "cheroot")
-NOT_PEERS = (PENKNIFE, "floor", "penknife-fixed", "nginx-static")
+NOT_PEERS = (PENKNIFE, "penknife-base", "floor", "penknife-fixed", "nginx-static")
 # The cases that the goals need, each with its servers: every peer where the goal is to be ahead of every peer.
 CASES = {
     "http-hello": (PENKNIFE, "uwsgi", "granian", "fastpysgi", "gunicorn-sync", "gunicorn-gthread", "floor"),
@@ -80,8 +80,8 @@ GOALS = (
 )
 
 
-def judge(data):
-    """The verdicts of all goals whose case is in the data."""
+def judge(data, wanted=()):
+    """The verdicts of all goals whose case is in the data, or should have been: wanted are names of cases."""
     by_case = {case["case"]: case for case in data["cases"]}
     found = []
     for goal in GOALS:
@@ -90,9 +90,17 @@ def judge(data):
             found.append(verdict)
             if goal.case in ("http-get1m", "http-post1m") and verdict.state != UNKNOWN:
                 found.append(judge_transfer_memory(goal, by_case[goal.case], verdict.against))
-    for extra in data.get("extras", []):
-        found += EXTRAS[extra["kind"]](extra)
+        elif goal.case in wanted:
+            found.append(Verdict(goal.text, goal.case, goal.against, bound(goal), "–", UNKNOWN, "out of time"))
+    extras = {extra["case"]: extra for extra in data.get("extras", [])}
+    for name in (name for name in EXTRAS if name in extras):
+        found += EXTRAS[name](extras[name])
+    found += [Verdict(name, name, "–", "–", "–", UNKNOWN, "out of time") for name in EXTRAS if name in wanted and name not in extras]
     return found
+
+
+def bound(goal):
+    return f"≥ {goal.least:g}" if goal.least else f"≤ {goal.most:g}"
 
 
 def figures(peer, metric):
@@ -116,7 +124,6 @@ def lucky(peer):
 
 
 def judge_ratio(goal, case):
-    bound = f"≥ {goal.least:g}" if goal.least else f"≤ {goal.most:g}"
     candidates, remark = [goal.against], ""
     if goal.against == BEST:
         rivals = [p for p in case["peers"] if p["peer"] not in NOT_PEERS]
@@ -128,7 +135,7 @@ def judge_ratio(goal, case):
     found = {name: compare(case, goal, name) for name in candidates}
     found = {name: ratio for name, ratio in found.items() if ratio}
     if not found:
-        return Verdict(goal.text, case["case"], goal.against, bound, "–", UNKNOWN, "no rounds that count on both sides")
+        return Verdict(goal.text, case["case"], goal.against, bound(goal), "–", UNKNOWN, "no rounds that count on both sides")
     closest = (min if goal.least else max)(found, key=lambda name: found[name][0])
     middle, low, high, coverage, pairs = found[closest]
     met = middle >= goal.least if goal.least else middle <= goal.most
@@ -136,7 +143,7 @@ def judge_ratio(goal, case):
     notes = [remark] if remark else []
     notes += ["the interval holds the goal"] if edge else []
     notes += [f"{pairs} rounds, the interval covers {coverage:.0%}"]
-    return Verdict(goal.text, case["case"], closest, bound, f"{middle:.2f} ({low:.2f} … {high:.2f})", MET if met else NOT_MET,
+    return Verdict(goal.text, case["case"], closest, bound(goal), f"{middle:.2f} ({low:.2f} … {high:.2f})", MET if met else NOT_MET,
                    "; ".join(notes))
 
 
@@ -181,6 +188,7 @@ def judge_allocs(extra):
             for row in extra["rows"]]
 
 
+# By the name of the case: memory of other numbers of workers is no goal.
 EXTRAS = {"memory": judge_memory, "idle": judge_idle, "allocs": judge_allocs}
 
 HEADER = ("goal", "case", "against", "wanted", "measured", "", "remark")

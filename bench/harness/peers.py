@@ -203,6 +203,11 @@ def penknife_lazy(s):
     return penknife(s) + ["--preload=false"]
 
 
+def penknife_base(s):
+    """Another build of it, for what a change costs or gains."""
+    return [os.path.join(s.root, "bin", "penknife-base"), *penknife(s)[1:]]
+
+
 def penknife_counted(s):
     """With the listener that tells how much the Go runtime has allocated."""
     with socket.socket() as probe:
@@ -221,6 +226,8 @@ MEMORY, ALLOCS = "memory", "allocs"  # the blades of extras
 PEERS = {p.name: p for p in (
     Peer(PENKNIFE, penknife, speaks=("http", "uwsgi"), needs="bin/penknife", blades=("", "cache", "static", MEMORY)),
     Peer("penknife-lazy", penknife_lazy, needs="bin/penknife", blades=(MEMORY,), note="without preloading"),
+    Peer("penknife-base", penknife_base, speaks=("http", "uwsgi"), needs="bin/penknife-base", note="another build of penknife",
+         blades=("", "cache", "static", MEMORY)),
     Peer("penknife-counted", penknife_counted, speaks=("http", "uwsgi"), needs="bin/penknife", blades=(ALLOCS,)),
     Peer("penknife-fixed", penknife_fixed, speaks=("http", "uwsgi"), needs="bin/penknife", blades=("cache",),
          note="a file of the same size from penknife's memory"),
@@ -252,6 +259,7 @@ PEERS = {p.name: p for p in (
     Peer("floor", floor, needs="bin/bench-floor", note="no Python: a bare fasthttp handler, threads as Go chooses",
          blades=("", "cache")),
 )}
+ALL = tuple(name for name in PEERS if name != "penknife-base")  # that one only if it is asked for
 QUICK = "penknife,uwsgi,gunicorn-gthread,granian,floor"
 DEBIAN_MODULE = "plain"  # what runs without a framework
 

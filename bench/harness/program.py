@@ -88,7 +88,7 @@ SELECTIONS = {
     "goals": Selection("the cases of the goals, and whether they are met", goals.CASES, 6, 1, drop=0.4),
     "growth": Selection("requests, latencies and memory against what grows, with plots", growth.CASES, 1, 2),
 }
-EVERYTHING = Selection("", dict.fromkeys(cases.ALL.split(","), tuple(peers.PEERS)), 6, 3, drop=0.3)
+EVERYTHING = Selection("", dict.fromkeys(cases.ALL.split(","), peers.ALL), 6, 3, drop=0.3)
 
 
 def choose(selection, asked):
@@ -101,7 +101,7 @@ def choose(selection, asked):
             raise KeyError(f"no server {name!r}: there are {', '.join(peers.PEERS)}")
     found = []
     for name in names:
-        mine = known.get(name) or (tuple(peers.PEERS) if selection is EVERYTHING else next(iter(known.values())))
+        mine = known.get(name) or (peers.ALL if selection is EVERYTHING else next(iter(known.values())))
         if only:
             mine = [p for p in only if p in mine] if name in known and asked.selection else only
         found.append((cases.parse_one(name, asked.connections), [peers.PEERS[p] for p in mine]))
@@ -179,7 +179,7 @@ def collect(root, asked, pairs, settings, found):
             data["extras"].append(collect_extra(case, suited, settings, scrub))
         else:
             data["cases"].append(collect_case(case, suited, settings, scrub))
-    data["goals"] = goals.table(goals.judge(data))[1:]
+    data["goals"] = goals.table(goals.judge(data, [case.name for case, _ in pairs]))[1:]
     return data
 
 
@@ -207,7 +207,7 @@ def command_line(asked):
     if asked.case or not asked.selection:
         what.append("--case " + (asked.case or cases.ALL))
     if asked.peers or not asked.selection:
-        what.append("--peers " + (asked.peers or ",".join(peers.PEERS)))
+        what.append("--peers " + (asked.peers or ",".join(peers.ALL)))
     return (f"bench/compare {' '.join(what)} --rounds {asked.rounds} --seconds {asked.seconds:g} "
             f"--connections {asked.connections} --processes {asked.processes} --threads {asked.threads} "
             f"--wrk-threads {asked.wrk_threads} --nginx-workers {asked.nginx_workers} --others {asked.others:g} "

@@ -19,7 +19,8 @@ class PrivateError(RuntimeError):
 
 
 class Scrubber:
-    """Takes paths of this machine out of texts. Replacements: (what, by what), longest first."""
+    """Takes paths and addresses out of texts. Replacements: (what, by what), longest first. What a server says when it
+    fails must not keep a run from being saved."""
 
     def __init__(self, replacements):
         self.replacements = replacements
@@ -27,7 +28,8 @@ class Scrubber:
     def __call__(self, text):
         for what, by in self.replacements:
             text = text.replace(what, by)
-        return re.sub(r"/tmp/bench-[^/\s:]+", "$TMP", text)
+        text = re.sub(r"/tmp/bench-[^/\s:]+", "$TMP", text)
+        return re.sub(f"(?:{PRIVATE.pattern})[^\\s:'\"]*", "$PRIVATE", text)
 
 
 def summarise(bench, scrub):
@@ -141,8 +143,9 @@ def text_table(rows):
                      for r in rows)
 
 
-def markdown_table(rows):
-    lines = ["| " + " | ".join(rows[0]) + " |", "|---" + "|---:" * (len(rows[0]) - 1) + "|"]
+def markdown_table(rows, figures=True):
+    """Columns of figures, the first excepted, or of text."""
+    lines = ["| " + " | ".join(rows[0]) + " |", "|---" + ("|---:" if figures else "|---") * (len(rows[0]) - 1) + "|"]
     return "\n".join(lines + ["| " + " | ".join(r) + " |" for r in rows[1:]])
 
 
@@ -161,7 +164,7 @@ def markdown(data):
     for extra in data["extras"]:
         lines += [f"## {extra['case']}", "", markdown_table(extra_table(extra)), ""]
     if data["goals"]:
-        lines[at:at] = ["## Goals", "", markdown_table([goals.HEADER, *data["goals"]]), ""]
+        lines[at:at] = ["## Goals", "", markdown_table([goals.HEADER, *data["goals"]], figures=False), ""]
     if data["plots"]:
         lines[at:at] = [f"![{title}]({file})" for title, file in data["plots"]] + [""]
     lines += ["## Versions", ""] + [f"- {name}: {version}" for name, version in data["versions"].items()]
