@@ -175,18 +175,15 @@ func (l *Listener) removeFile() error {
 		return nil
 	}
 	now, err := os.Lstat(l.addr.Address)
-	if errors.Is(err, os.ErrNotExist) {
+	if err == nil && !os.SameFile(now, l.file) {
 		return nil
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = os.Remove(l.addr.Address)
 	}
-	if !os.SameFile(now, l.file) {
-		return nil
-	}
-	err = os.Remove(l.addr.Address)
-	if errors.Is(err, os.ErrPermission) {
-		// Bound as root in a directory of root's, and the privileges are gone. The next start replaces what is left.
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
+		// Somebody else was quicker; or it was bound as root in a directory of root's, and the privileges are gone. The
+		// next start replaces what is left.
 		return nil
 	}
 	return err

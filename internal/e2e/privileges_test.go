@@ -206,9 +206,13 @@ func score(t testing.TB, pid int) int {
 // TestPrivilegesInADirectoryOfRoot: what cannot be removed any more does not keep the next start from working.
 func TestPrivilegesInADirectoryOfRoot(t *testing.T) {
 	servant(t)
-	h := serveHosted(t, 0, "process: {user: nobody, pidfile: DIR/pk.pid}\n")
+	closed := testkit.Dir(t) // even to look into it is not permitted any more
+	if err := os.Chmod(closed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	h := serveHosted(t, 0, "process: {user: nobody, pidfile: DIR/pk.pid}\ncontrol: {listen: 'unix:"+closed+"/control'}\n")
 	h.Signal(t, syscall.SIGTERM)
-	if code := h.Wait(t, callTimeout); code != 0 {
+	if code := h.Wait(t, callTimeout); code != 0 || strings.Contains(h.Output(), "permission denied") {
 		t.Errorf("exit code %d\n%s", code, h.Output())
 	}
 	if text := testkit.ReadFile(t, filepath.Join(h.dir, "pk.pid")); text != "" {

@@ -93,6 +93,7 @@ func Penknife(t testing.TB, options Options) *Server {
 		binary = Binary(t)
 	}
 	s.Process = start(t, s.Dir, options.Env, binary, s.arguments(t)...)
+	s.quiet = true
 	t.Cleanup(func() { s.leave(t) })
 	s.AwaitAccept(t, s.HTTP)
 	s.AwaitReady(t, 30*time.Second)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,9 +23,11 @@ type Process struct {
 	output  fmt.Stringer
 	done    chan struct{}
 	err     error // how it ended; read after done
+	quiet   bool  // somebody else looks for alarms in its output
 }
 
-// Start runs a command in dir, its output captured, and ends its process group when the test ends. The environment
+// Start runs a command in dir, its output captured, and ends its process group when the test ends. A penknife whose
+// output then has an alarm fails the test. The environment
 // is the test's own plus env ("NAME=value").
 func Start(t testing.TB, dir string, env []string, command string, arguments ...string) *Process {
 	t.Helper()
@@ -64,7 +67,14 @@ func (p *Process) start(t testing.TB, dir string, env []string) *Process {
 		p.err = p.command.Wait()
 		close(p.done)
 	}()
-	t.Cleanup(func() { p.kill(t) })
+	t.Cleanup(func() {
+		p.kill(t)
+		if filepath.Base(p.command.Path) == "penknife" && !p.quiet {
+			for _, line := range AlarmsIn(p.Output()) {
+				t.Errorf("the log has an alarm: %s", line)
+			}
+		}
+	})
 	return p
 }
 
