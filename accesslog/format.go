@@ -100,7 +100,7 @@ func (c *compiler) compile(text string) error {
 		return fmt.Errorf("%w: %q is neither off, combined, json or uwsgi nor has it an atom such as %%(status)", ErrFormat, text)
 	}
 	for _, r := range text {
-		if r < ' ' {
+		if r < ' ' || r == 0x7f {
 			return fmt.Errorf("%w: it has a control character: each request is one line", ErrFormat)
 		}
 	}

@@ -17,7 +17,7 @@ func FuzzCompile(f *testing.F) {
 	for _, name := range append(gunicorn, "{referer}i", "{x}o", "{HOME}e", "{", "}") {
 		f.Add(`"%(`+name+`)s" %(h)s`, []byte("\n\""))
 	}
-	for _, text := range []string{Combined, JSON, Uwsgi, "", "%", "%(", "%()", "%(h)", "%%(h)s", "%(h)s%", "a\nb%(h)s", "\xff%(uri)"} {
+	for _, text := range []string{Combined, JSON, Uwsgi, "", "%", "%(", "%()", "%(h)", "%%(h)s", "%(h)s%", "a\nb%(h)s", "\xff%(uri)", "\x7f%(uri)"} {
 		f.Add(text, []byte{1, 0})
 	}
 	f.Fuzz(func(t *testing.T, text string, sent []byte) {

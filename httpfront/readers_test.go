@@ -71,12 +71,15 @@ func newProcessReader(t testing.TB, called string, command ...string) *processRe
 
 func (p *processReader) name() string { return p.called }
 
-func (p *processReader) read(t *testing.T, wire []byte) reading {
+func (p *processReader) ask(t *testing.T, wire []byte) {
 	p.frame = binary.LittleEndian.AppendUint32(p.frame[:0], uint32(len(wire)))
 	p.frame = append(p.frame, wire...)
 	if _, err := p.in.Write(p.frame); err != nil {
 		t.Fatal(p.called, ": ", err)
 	}
+}
+
+func (p *processReader) answer(t *testing.T) reading {
 	line, err := p.out.ReadBytes('\n')
 	if err != nil {
 		t.Fatal(p.called, ": ", err)
@@ -108,6 +111,7 @@ func latin1(text string) string {
 // goReader is net/http's server.
 type goReader struct {
 	conns chan net.Conn
+	nc    *closingConn
 	mu    sync.Mutex
 	got   reading
 }
@@ -185,11 +189,14 @@ func (c *closingConn) Close() error {
 
 func (g *goReader) name() string { return "net/http" }
 
-func (g *goReader) read(_ *testing.T, wire []byte) reading {
+func (g *goReader) ask(_ *testing.T, wire []byte) {
 	g.got = reading{}
-	nc := &closingConn{pieceConn: pieceConn{pieces: [][]byte{bytes.Clone(wire)}}, done: make(chan struct{})}
-	g.conns <- nc
-	<-nc.done
+	g.nc = &closingConn{pieceConn: pieceConn{pieces: [][]byte{bytes.Clone(wire)}}, done: make(chan struct{})}
+	g.conns <- g.nc
+}
+
+func (g *goReader) answer(*testing.T) reading {
+	<-g.nc.done
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.got.End != "" {
@@ -197,7 +204,7 @@ func (g *goReader) read(_ *testing.T, wire []byte) reading {
 	}
 	// Everything that it refuses by itself is an answer of its own; a head that is cut has none.
 	g.got.End = endIdle
-	answers := bufio.NewReader(&nc.answer)
+	answers := bufio.NewReader(&g.nc.pieceConn.answer)
 	for i := 0; ; i++ {
 		method := "GET"
 		if i < len(g.got.Messages) {

@@ -95,6 +95,18 @@ func TestAllModifiers(t *testing.T) {
 	}
 }
 
+// TestPingWithGarbageBehind: what comes behind a ping must not eat the pong by a reset.
+func TestPingWithGarbageBehind(t *testing.T) {
+	for network, listen := range networks(t) {
+		f := start(t, listen, testLimits(), unexpected(t))
+		peer := f.dial(t).send(frame(uwsgiproto.ModifierPing, "") + strings.Repeat("x", 200<<10))
+		closeWrite(t, peer)
+		if got := peer.all(); got != "d\x00\x00\x01" {
+			t.Errorf("%s: %q", network, got)
+		}
+	}
+}
+
 // TestOddPeers: other protocols and odd blocks, each with status, reason, text, one count and one line in the log. The
 // peer has not ended its direction: the answer must not wait for that.
 func TestOddPeers(t *testing.T) {

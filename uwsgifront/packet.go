@@ -161,5 +161,9 @@ func (c *conn) pong() {
 	}
 	if err != nil {
 		c.srv.log.Debug("ping not answered", "request", c.req.ID, "error", err)
+		return
+	}
+	if c.hasUnread() {
+		c.linger()
 	}
 }
