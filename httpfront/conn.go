@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"penknife/clients"
@@ -40,7 +41,8 @@ type conn struct {
 	net.Conn           // the socket
 	input    io.Reader // the socket's, as output: a direct, or the Conn itself; or TLS over it
 	output   io.Writer
-	secured  *secured // nil without TLS, and before it
+	secured  *secured        // nil without TLS, and before it
+	socket   syscall.RawConn // nil: what the client has not taken cannot be measured
 	srv      *Server
 	peer     peer
 	seat     clients.Seat
@@ -57,6 +59,7 @@ type conn struct {
 	now                   time.Time // when the connection last began to wait or to write, without asking the clock too often
 	readArmed, writeArmed time.Time // the socket's deadlines
 	readStale             bool      // the read deadline has fired and must be set anew
+	unsent                int       // see goesOn
 
 	vector  [2][]byte   // for writev
 	buffers net.Buffers // over vector
@@ -69,7 +72,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c.peer.ids = s.ids
 	c.body.c = c
 	if d := newDirect(nc); d != nil {
-		c.input, c.output = d, d
+		c.input, c.output, c.socket = d, d, d.raw
 	}
 	return c
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"penknife/sockets"
 )
 
 // deadlineSlack is how much later than asked a deadline of the socket may be. Arming one costs a runtime timer, so it
@@ -74,11 +76,15 @@ func (c *conn) armRead(until time.Time) error {
 	return c.Conn.SetReadDeadline(until)
 }
 
-// armWrite gives the next write at least write_timeout from c.now, and a little more, to make progress.
+// armWrite gives the next write at least write_timeout from c.now, and a little more, to make progress; of a socket whose
+// progress can be measured (goesOn) half of that, twice.
 func (c *conn) armWrite() error {
 	limit := c.srv.limits.WriteTime
 	if limit <= 0 {
 		return nil
+	}
+	if c.socket != nil {
+		limit = (limit + 1) / 2
 	}
 	if !c.writeArmed.Before(c.now.Add(limit)) {
 		return nil
@@ -87,19 +93,49 @@ func (c *conn) armWrite() error {
 	return c.Conn.SetWriteDeadline(c.writeArmed)
 }
 
-// progressed tells whether a write that ran into its deadline did make progress and may go on.
-func progressed(n int64, err error) bool {
-	return n > 0 && errors.Is(err, os.ErrDeadlineExceeded)
+// goesOn tells whether a write that ended with err after n bytes ran into its deadline although the client took something.
+// The socket may have no room for a long time while a slow client empties it, so it is what is left there that counts.
+func (c *conn) goesOn(n int64, err error) bool {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	if n > 0 {
+		c.unsent = unknownUnsent
+		return true
+	}
+	if c.socket == nil {
+		return false
+	}
+	before := c.unsent
+	c.unsent = unsentOf(c.socket)
+	return c.unsent != unknownUnsent && (before == unknownUnsent || c.unsent < before)
 }
+
+// unsentOf measures what is left in the socket.
+func unsentOf(socket syscall.RawConn) int {
+	left := unknownUnsent
+	err := socket.Control(func(fd uintptr) {
+		if n, err := sockets.Unsent(int(fd)); err == nil {
+			left = n
+		}
+	})
+	if err != nil {
+		return unknownUnsent
+	}
+	return left
+}
+
+// unknownUnsent: the socket's content was not measured since the last progress.
+const unknownUnsent = -1
 
 // write sends all of b.
 func (c *conn) write(b []byte) error {
-	for ; ; c.now = time.Now() {
+	for c.unsent = unknownUnsent; ; c.now = time.Now() {
 		if err := c.armWrite(); err != nil {
 			return err
 		}
 		n, err := c.output.Write(b)
-		if !progressed(int64(n), err) {
+		if !c.goesOn(int64(n), err) {
 			return err
 		}
 		b = b[n:]
@@ -111,12 +147,12 @@ func (c *conn) write2(a, b []byte) error {
 	c.vector = [2][]byte{a, b}
 	c.buffers = c.vector[:]
 	defer func() { c.vector, c.buffers = [2][]byte{}, nil }()
-	for ; ; c.now = time.Now() {
+	for c.unsent = unknownUnsent; ; c.now = time.Now() {
 		if err := c.armWrite(); err != nil {
 			return err
 		}
 		n, err := c.buffers.WriteTo(c.vectored())
-		if !progressed(n, err) {
+		if !c.goesOn(n, err) {
 			return err
 		}
 	}

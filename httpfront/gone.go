@@ -1,26 +1,13 @@
 package httpfront
 
-import (
-	"net"
-	"syscall"
-
-	"penknife/sockets"
-)
+import "penknife/sockets"
 
 // Gone is gateway.Client.
 func (c *conn) Gone() bool {
-	inner := c.Conn
-	if wrapped, ok := inner.(interface{ NetConn() net.Conn }); ok { // TLS
-		inner = wrapped.NetConn()
-	}
-	socket, ok := inner.(syscall.Conn)
-	if !ok {
+	if c.socket == nil {
 		return false
 	}
-	raw, err := socket.SyscallConn()
 	gone := false
-	if err == nil {
-		err = raw.Control(func(fd uintptr) { gone = sockets.Gone(int(fd)) })
-	}
+	err := c.socket.Control(func(fd uintptr) { gone = sockets.Gone(int(fd)) })
 	return gone || err != nil // an error: it is closed
 }

@@ -67,14 +67,14 @@ func (w *wire) send(p []byte) (done int, err error) {
 	if w.direct {
 		return w.output.Write(p)
 	}
-	for {
+	for w.c.unsent = unknownUnsent; ; {
 		w.c.now = time.Now()
 		if err := w.c.armWrite(); err != nil {
 			return done, err
 		}
 		n, err := w.output.Write(p[done:])
 		done += n
-		if !progressed(int64(n), err) {
+		if !w.c.goesOn(int64(n), err) {
 			return done, err
 		}
 	}

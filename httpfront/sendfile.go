@@ -69,7 +69,7 @@ func (c *conn) sendfile(f *os.File, offset, length int64) (done int64, err error
 	if err != nil {
 		return 0, errNoSendfile
 	}
-	for ; done < length; c.now = time.Now() {
+	for c.unsent = unknownUnsent; done < length; c.now = time.Now() {
 		if err := c.armWrite(); err != nil {
 			return done, err
 		}
@@ -84,7 +84,11 @@ func (c *conn) sendfile(f *os.File, offset, length int64) (done int64, err error
 		})
 		c.srv.sendfileCalls.Add(1)
 		done += int64(max(n, 0))
+		if n > 0 {
+			c.unsent = unknownUnsent
+		}
 		switch {
+		case c.goesOn(0, err):
 		case err != nil:
 			return done, &gateway.Error{Kind: gateway.KindClientGone, Reason: "the client did not take the answer", Err: err}
 		case errors.Is(sendErr, unix.EINTR):

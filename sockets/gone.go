@@ -25,3 +25,7 @@ func Gone(fd int) bool {
 	unread, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
 	return err == nil && unread == 0
 }
+
+// Unsent is how many bytes of those that were written to a stream socket its peer's machine has not taken yet. A peer that
+// reads slowly makes it smaller long before there is room to write again.
+func Unsent(fd int) (int, error) { return unix.IoctlGetInt(fd, unix.TIOCOUTQ) }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"penknife/gateway"
+	"penknife/sockets"
 )
 
 const (
@@ -260,19 +261,32 @@ func (c *conn) advance(head, body []byte, n int) ([]byte, []byte) {
 	return head[fromHead:], body[n-fromHead:]
 }
 
-// awaitWrite calls try each time the socket takes bytes again, until it gives true or limits.write_timeout is over.
+// awaitWrite calls try each time the socket takes bytes again, until it gives true or the peer has taken nothing for
+// limits.write_timeout. That is looked at twice in that time, so it may be half of it more.
 func (c *conn) awaitWrite(try func(fd int) bool) error {
 	if err := c.join(); err != nil {
 		return err
 	}
-	var deadline time.Time
-	if timeout := c.srv.limits.WriteTime; timeout > 0 {
-		deadline = time.Now().Add(timeout)
+	limit := c.srv.limits.WriteTime
+	for unsent := -1; ; {
+		var deadline time.Time
+		if limit > 0 {
+			deadline = time.Now().Add((limit + 1) / 2)
+		}
+		if err := c.file.SetWriteDeadline(deadline); err != nil {
+			return err
+		}
+		err := c.raw.Write(func(fd uintptr) bool { return try(int(fd)) })
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		// The socket may have no room for a long time while a slow peer empties it.
+		left, outErr := sockets.Unsent(c.fd)
+		if outErr != nil || unsent >= 0 && left >= unsent {
+			return err
+		}
+		unsent = left
 	}
-	if err := c.file.SetWriteDeadline(deadline); err != nil {
-		return err
-	}
-	return c.raw.Write(func(fd uintptr) bool { return try(int(fd)) })
 }
 
 // slowReader is the label by which answers that limits.write_timeout has ended are counted.

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ func ways() []string { return []string{"http", "http-new", "uwsgi", "uwsgi-tcp",
 
 // setup says what a scenario starts. The zero setup is two workers with one thread each.
 type setup struct {
+	app                string // chaos:application when empty
 	processes, threads int
 	config             string        // further YAML; sections limits and admin are the arena's, see limits
 	limits             string        // further keys of limits, one "key: value" for a line, indented by two
@@ -55,7 +57,7 @@ func begin(t *testing.T, s setup) *arena {
 	a := &arena{admin: testkit.FreeAddress(t), journal: filepath.Join(testkit.Dir(t), "journal")}
 	testkit.Write(t, filepath.Dir(a.journal), "journal", "")
 	a.Server = testkit.Penknife(t, testkit.Options{
-		App: "chaos:application", Chdir: filepath.Join(testkit.Root(t), "internal", "chaos", "apps"),
+		App: cmp.Or(s.app, "chaos:application"), Chdir: filepath.Join(testkit.Root(t), "internal", "chaos", "apps"),
 		Processes: max(s.processes, 2), Threads: max(s.threads, 1), Config: arenaLimits + s.limits + s.config,
 		Errors: []string{testkit.AnyError}, Flags: []string{"--admin", a.admin}, Env: append(s.env, "PYTHONDONTWRITEBYTECODE=1", "JOURNAL="+a.journal),
 	})

@@ -1,0 +1,52 @@
+package httpfront
+
+import (
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"penknife/configs"
+	"penknife/gateway"
+)
+
+// TestClientThatReadsABit: who takes a kilobyte now and then makes progress, though the socket has no room for more for a
+// long time.
+func TestClientThatReadsABit(t *testing.T) {
+	content := strings.Repeat("0123456789abcdef", 1<<21) // 32 MiB: more than sockets hold
+	file, fileContent := writeFile(t, 32<<20)
+	for name, make := range map[string]func() *gateway.Response{
+		"whole": func() *gateway.Response { return whole(200, "", content) },
+		"file": func() *gateway.Response {
+			resp := streamed(int64(len(fileContent)), strings.NewReader(""))
+			resp.File = file
+			return resp
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := startFront(t, gateway.HandlerFunc(func(*gateway.Request) (*gateway.Response, error) { return make(), nil }),
+				options{limits: configs.Limits{WriteTime: 3 * time.Second}})
+			t.Parallel()
+			c := f.dial(t)
+			c.Conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+			c.Conn.SetDeadline(time.Now().Add(30 * time.Second))
+			c.send(get + "Connection: close\r\n\r\n")
+			c.head()
+			tick := time.NewTicker(50 * time.Millisecond)
+			defer tick.Stop()
+			const step, steps = 2 << 10, 140 // for 7 s
+			for range steps {
+				<-tick.C
+				if _, err := io.CopyN(io.Discard, c.Reader, step); err != nil {
+					t.Fatal(err)
+				}
+			}
+			select {
+			case <-f.done:
+				t.Errorf("it was cut: %v", f.outcomes[0].Err)
+			default:
+			}
+		})
+	}
+}
