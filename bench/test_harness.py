@@ -7,7 +7,7 @@ import sqlite3
 import tempfile
 import unittest
 
-from harness import cases, database, extras, goals, growth, intervals, measure, nginx, peers, processes, program
+from harness import asking, cases, database, extras, goals, growth, intervals, measure, nginx, peers, processes
 from harness import report, watching, wrk
 
 
@@ -266,11 +266,11 @@ class Growth(unittest.TestCase):
 
 class Choosing(unittest.TestCase):
     def chosen(self, *argv):
-        asked = program.arguments(list(argv))
+        asked = asking.arguments(list(argv))
         return asked, [(case.name, [p.name for p in wanted]) for case, wanted in asked.wanted]
 
     def test_every_selection(self):
-        for name in program.SELECTIONS:
+        for name in asking.SELECTIONS:
             asked, found = self.chosen("--" + name)
             self.assertEqual(asked.name, name)
             self.assertTrue(all("penknife" in wanted or case == "allocs" for case, wanted in found))
@@ -293,8 +293,16 @@ class Choosing(unittest.TestCase):
     def test_the_command_gives_the_same_run(self):
         for argv in (["--goals", "--case", "http-hello"], ["--case", "http-hello", "--peers", "bjoern"], ["--growth"], []):
             asked, found = self.chosen(*argv)
-            again, same = self.chosen(*program.command_line(asked).split()[1:])
+            again, same = self.chosen(*asking.command_line(asked).split()[1:])
             self.assertEqual((found, asked.rounds, asked.drop, asked.name), (same, again.rounds, again.drop, again.name))
+
+
+class Blaming(unittest.TestCase):
+    def test_a_load_without_a_result_is_the_servers_problem(self):
+        subject = measure.Subject(peers.PEERS["uwsgi"], 2, 1)
+        with measure.blaming(subject):
+            raise wrk.LoadError("no result")
+        self.assertEqual(subject.problem, "no result")
 
 
 class Dropping(unittest.TestCase):

@@ -131,6 +131,15 @@ class Sampler:
         self.thread.join()
 
 
+@contextlib.contextmanager
+def blaming(subject):
+    """A load that gives no result is one server's problem, and not the end of the run."""
+    try:
+        yield
+    except wrk.LoadError as error:
+        subject.problem = str(error)
+
+
 class Bench:
     """The servers of one case while it is measured. Use as a context manager: leaving it ends them all."""
 
@@ -238,7 +247,8 @@ class Bench:
     def warm(self):
         """Makes the load for a moment, and compares every byte of every answer."""
         for subject in self.ready():
-            subject.problem = wrk.check_all(self.plan, self.url(subject), WARM_SECONDS)
+            with blaming(subject):
+                subject.problem = wrk.check_all(self.plan, self.url(subject), WARM_SECONDS)
 
     def measure(self):
         """Runs the rounds, each in the opposite order of the one before."""
@@ -248,12 +258,14 @@ class Bench:
                 if time.monotonic() > self.settings.deadline:
                     self.say("  out of time: the remaining rounds are left out")
                     return self.recheck()
-                found = self.round(number, subject)
-                subject.rounds.append(found)
-                mark = "" if not found.reasons else "  does not count: " + ", ".join(found.reasons)
-                self.say(f"  round {number + 1} {subject.peer.name:17} {found.load.rate:9.0f}/s  "
-                         f"others {found.others:.0%}{mark}")
+                with blaming(subject):
+                    self.tell(subject, self.round(number, subject))
         return self.recheck()
+
+    def tell(self, subject, found):
+        subject.rounds.append(found)
+        mark = "" if not found.reasons else "  does not count: " + ", ".join(found.reasons)
+        self.say(f"  round {found.number + 1} {subject.peer.name:17} {found.load.rate:9.0f}/s  others {found.others:.0%}{mark}")
 
     def order(self, number):
         if number == DROP_ROUNDS and self.settings.drop:

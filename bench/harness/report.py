@@ -157,6 +157,7 @@ def markdown(data):
              f"{data['processes']} processes, {data['threads']} threads unless said, nginx with "
              f"{data['nginx_workers']} worker. {data['rounds']} rounds of {data['seconds']:g} s, in alternating order.",
              "bench/README.md says how to read this.", "", "Run with: `" + data["command"] + "`", ""]
+    lines += [data["interrupted"], ""] if data["interrupted"] else []
     at = len(lines)
     for case in data["cases"]:
         lines += [f"## {case['case']}, {case['connections']} connections", "", markdown_table(table(case)), ""]

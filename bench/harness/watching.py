@@ -5,7 +5,7 @@ import urllib.request
 from dataclasses import replace
 
 from . import cases, peers, wrk
-from .measure import Bench
+from .measure import Bench, blaming
 from .processes import activity_between
 
 MEMORY_SECONDS = 3  # of load, so that each worker has served
@@ -34,7 +34,10 @@ def memory(bench, say):
     """Drives each server for a moment and adds up the proportional set sizes of its processes."""
     found = {}
     for subject in bench.ready():
-        bench.drive(subject, MEMORY_SECONDS)
+        with blaming(subject):
+            bench.drive(subject, MEMORY_SECONDS)
+        if subject.problem:
+            continue
         values = {"mib": subject.server.memory() / (1 << 20), "processes": len(subject.server.tree())}
         found[subject.peer.name] = values
         say(f"  {subject.peer.name:17} {values['mib']:.1f} MiB in {values['processes']} processes")
@@ -63,11 +66,12 @@ def allocs(bench, say):
     found = {}
     for subject in bench.ready():
         address = subject.argv[subject.argv.index("--admin") + 1]
-        bench.drive(subject, 1)
-        light, few = counted(bench, subject, address, replace(bench.plan, rate=LIGHT_RATE))
-        heavy, many = counted(bench, subject, address, bench.plan)
-        found[subject.peer.name] = {"objects": (heavy - light) / max(1, many - few), "requests": many}
-        say(f"  {bench.case.name}: {light:.0f} objects for {few} requests, {heavy:.0f} for {many}")
+        with blaming(subject):
+            bench.drive(subject, 1)
+            light, few = counted(bench, subject, address, replace(bench.plan, rate=LIGHT_RATE))
+            heavy, many = counted(bench, subject, address, bench.plan)
+            found[subject.peer.name] = {"objects": (heavy - light) / max(1, many - few), "requests": many}
+            say(f"  {bench.case.name}: {light:.0f} objects for {few} requests, {heavy:.0f} for {many}")
     return found
 
 
