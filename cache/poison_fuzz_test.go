@@ -51,3 +51,23 @@ func FuzzTwoRequests(f *testing.F) {
 		parseRange([]byte(span), int64(len(want.body)))
 	})
 }
+
+// FuzzAsked: a cookie that is there has a value, whatever stands around it, and times in Cache-Control are never negative.
+func FuzzAsked(f *testing.F) {
+	f.Add("a=1; session=x; b", "max-age=60, no-cache=\"a, b\", stale-if-error", "session")
+	f.Add(";;= ;=;session", "max-age=99999999999999999999, max-age=-1, =, \"", "")
+	f.Add("session = x;session=\"y;z\"", "only-if-cached,,max-stale=\"5\"", "session")
+	f.Fuzz(func(t *testing.T, cookie, control, name string) {
+		if len(cookie) > uwsgiproto.MaxVar || len(control) > uwsgiproto.MaxVar {
+			return
+		}
+		b := newBench(t, defaults(), always("", ""))
+		a := readAsked(b.request("GET /", "HTTP_COOKIE="+cookie, "HTTP_CACHE_CONTROL="+control))
+		if value := a.cookieNamed(name); value != nil && (!a.hasCookie(newPattern(name)) || !strings.Contains(cookie, string(value))) {
+			t.Errorf("%q of %q is %q", name, cookie, value)
+		}
+		if c := a.control; c.maxAge < -1 || c.minFresh < -1 || c.maxStale < -1 {
+			t.Errorf("%q: %+v", control, c)
+		}
+	})
+}
