@@ -19,7 +19,7 @@ var middle = []string{"httpfront", "uwsgifront", "workers", "static", "cache", "
 	"tracing", "uwsgistats", "top", "access"}
 
 // testOnly may be imported by tests alone.
-var testOnly = []string{"internal/testkit", "internal/repocheck", "internal/e2e", "internal/chaos"}
+var testOnly = []string{"internal/testkit", "internal/testkit/acmeca", "internal/repocheck", "internal/e2e", "internal/chaos"}
 
 // TestImportsPointDown walks every import of the repository's own packages.
 func TestImportsPointDown(t *testing.T) {
