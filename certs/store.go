@@ -245,7 +245,7 @@ func infoOf(name string, cert tls.Certificate) Info {
 // algorithms, and the first one of all if none does.
 func (s *Store) newConfig(next *state, certificates []tls.Certificate) *tls.Config {
 	config := &tls.Config{
-		Certificates: certificates, MinVersion: next.options.MinVersion, NextProtos: []string{"http/1.1"},
+		Certificates: certificates, MinVersion: next.options.MinVersion, NextProtos: []string{"http/1.1", "http/1.0"},
 		ClientAuth: next.options.ClientAuth, ClientCAs: next.clientCA,
 		// Records that begin small are for clients of many small answers in one page; they cost 90 writes for the first 128 KiB.
 		DynamicRecordSizingDisabled: true,

@@ -73,7 +73,7 @@ func resultOf(w *wire, config *tls.Config, err error) string {
 		return handshakeNotTLS
 	case errors.As(err, &remote) && remote.Op == "remote error": // crypto/tls: an alert of the client
 		return handshakeRejected
-	case errors.As(err, &remote), errors.As(err, &broken), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, &remote) && remote.Op != "local error", errors.As(err, &broken), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return handshakeLeft
 	}
 	if w.answered && config.ClientAuth == tls.RequireAndVerifyClientCert {

@@ -3,6 +3,7 @@ package testkit
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -48,11 +49,19 @@ type Client struct {
 	address string
 	encode  func(Call) []byte
 	framed  bool // HTTP: chunked coding and keep-alive count
+	tls     *tls.Config
 }
 
 // HTTPClient speaks HTTP/1.1 to "HOST:PORT" or a socket's path.
 func HTTPClient(address string) Client {
 	return Client{Name: "http", address: address, encode: encodeHTTP, framed: true}
+}
+
+// HTTPSClient is HTTPClient over TLS.
+func HTTPSClient(address string, config *tls.Config) Client {
+	c := HTTPClient(address)
+	c.Name, c.tls = "https", config
+	return c
 }
 
 // UwsgiClient speaks the uwsgi protocol to "HOST:PORT" or a socket's path.
@@ -108,6 +117,9 @@ func (c Client) Dial() (*Exchange, error) {
 		return nil, err
 	}
 	_ = conn.SetDeadline(time.Now().Add(callTimeout))
+	if c.tls != nil {
+		conn = tls.Client(conn, c.tls)
+	}
 	return &Exchange{Conn: conn, Reader: bufio.NewReaderSize(conn, 64<<10), framed: c.framed}, nil
 }
 
