@@ -59,3 +59,18 @@ func TestOOMWatch_ExplainsOnlyKills(t *testing.T) {
 		t.Errorf("guessed %v without a counter", e.cause)
 	}
 }
+
+// TestMemoryCounters: cgroups(7) has the format of /proc/self/cgroup for both versions.
+func TestMemoryCounters(t *testing.T) {
+	for groups, want := range map[string]string{
+		"0::/app.slice/a.service\n":                 "/g/app.slice/a.service/memory.events",
+		"5:devices:/\n4:memory:/one/two\n0::/\n":    "/g/memory/one/two/memory.oom_control",
+		"3:cpu,memory:/x\n":                         "/g/memory/x/memory.oom_control",
+		"12:pids:/\n1:name=systemd:/memory\n2:cpu:": "",
+	} {
+		paths := memoryCounters(groups, "/g")
+		if want == "" && len(paths) > 0 || want != "" && (len(paths) == 0 || paths[0] != want) {
+			t.Errorf("%q: %q, want %q first", groups, paths, want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,7 +13,7 @@ import (
 // oomWatch guesses whether a SIGKILL was the kernel's, for memory: the counter of this process's control group has
 // grown since it was last read. Without a readable counter nothing is guessed.
 type oomWatch struct {
-	path string // of memory.events; empty: there is none
+	path string // of memory.events or memory.oom_control; empty: there is none
 
 	mu   sync.Mutex
 	seen int64
@@ -60,21 +61,36 @@ func parseOOMKills(data []byte) (int64, bool) {
 	return 0, false
 }
 
-// memoryEvents is the counter file of this process's control group, version 2; empty when there is none.
+// memoryEvents is the counter file of this process's control group; empty when there is none.
 func memoryEvents() string {
 	data, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		return ""
 	}
-	for line := range strings.Lines(string(data)) {
-		if group, found := strings.CutPrefix(strings.TrimSpace(line), "0::"); found {
-			path := filepath.Join("/sys/fs/cgroup", group, "memory.events")
-			if _, err := os.Stat(path); err == nil {
-				return path
-			}
+	for _, path := range memoryCounters(string(data), "/sys/fs/cgroup") {
+		if _, err := os.Stat(path); err == nil {
+			return path
 		}
 	}
 	return ""
+}
+
+// memoryCounters gives where the counter may be by the text of /proc/self/cgroup: version 2 has it in memory.events,
+// version 1 in memory.oom_control, in the same words. In a container the group can be what is mounted.
+func memoryCounters(groups, root string) (paths []string) {
+	for line := range strings.Lines(groups) {
+		_, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
+		controllers, group, found := strings.Cut(rest, ":")
+		switch {
+		case !found:
+		case controllers == "":
+			paths = append(paths, filepath.Join(root, group, "memory.events"), filepath.Join(root, "memory.events"))
+		case slices.Contains(strings.Split(controllers, ","), "memory"):
+			memory := filepath.Join(root, "memory")
+			paths = append(paths, filepath.Join(memory, group, "memory.oom_control"), filepath.Join(memory, "memory.oom_control"))
+		}
+	}
+	return paths
 }
 
 // maxOOMScore is the highest oom_score_adj (proc_pid_oom_score_adj(5)).

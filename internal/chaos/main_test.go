@@ -28,3 +28,12 @@ func span(short, long time.Duration) time.Duration {
 	}
 	return short
 }
+
+// thorough tells whether a scenario is to run that the short form leaves out, and says so if not.
+func thorough(t *testing.T) bool {
+	t.Helper()
+	if !*full {
+		t.Log("only make chaos runs this one")
+	}
+	return *full
+}

@@ -22,7 +22,7 @@ type scribbling struct {
 
 func scribblings() []scribbling {
 	return []scribbling{
-		{part: "ring", value: "zeros", harmless: true}, {part: "ring", value: "ones", harmless: true, short: true},
+		{part: "ring", value: "zeros", harmless: true}, {part: "ring", value: "ones", harmless: true},
 		{part: "ring", value: "random", harmless: true}, {part: "ends", value: "ones", harmless: true},
 		{part: "ends", value: "zeros", harmless: true}, {part: "events", value: "zeros", harmless: true},
 		{part: "events", value: "ones", harmless: true}, {part: "idle", value: "zeros", harmless: true},

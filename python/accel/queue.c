@@ -214,10 +214,11 @@ bool pk_publish(pk_queue *q, uint32_t slot) {
     }
     uint64_t one = 1;
     while (write(q->event_fd, &one, sizeof one) != sizeof one) {
-        if (errno != EINTR && errno != EAGAIN) {
-            pk_store(asleep, 1); /* Go was not woken: the next one to publish must try, whoever that is */
-            return false;
+        if (errno == EINTR) {
+            continue;
         }
+        pk_store(asleep, 1); /* Go was not woken: the next one to publish must try, whoever that is */
+        return errno == EAGAIN; /* somebody has filled it: Go's scanner looks for events by itself, and empties it */
     }
     return true;
 }

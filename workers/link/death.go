@@ -26,7 +26,7 @@ func (q *Queue) WorkerDied(worker int, cause string) (lost int) {
 		}
 	}
 	q.ring.resetWorker(worker)
-	q.events.kick()
+	q.fetchEvents() // it may have taken the flag that Go sleeps, and have died before it wrote the eventfd
 	if !q.ring.empty() {
 		q.ring.wakeOne() // the lane that Go woke for it may have been one of the dead
 	}

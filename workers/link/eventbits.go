@@ -1,6 +1,7 @@
 package link
 
 import (
+	"errors"
 	"math/bits"
 	"os"
 	"sync/atomic"
@@ -85,9 +86,21 @@ func (e *eventBits) announce(uintptr) bool {
 	return e.any()
 }
 
-// kick makes the event reader look. A worker may have taken the flag that Go sleeps and died before it wrote the
-// eventfd; then nobody else would.
-func (e *eventBits) kick() {
-	one := [8]byte{1}
-	_, _ = e.event.Write(one[:]) // fails only while the queue is being closed
+// relieve takes out of the eventfd what is in it when nobody can add any more: a worker has filled it, or Go could not be
+// woken for ever. It tells whether it was so. It never blocks, although a worker can make all reads and writes of this file
+// block that do not say otherwise.
+func (e *eventBits) relieve() (full bool) {
+	_ = e.raw.Control(func(fd uintptr) { // fails only while the queue is being closed
+		state := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+		if n, err := unix.Poll(state, 0); err != nil || n != 0 {
+			return
+		}
+		full = true
+		_, err := unix.Preadv2(int(fd), [][]byte{make([]byte, 8)}, -1, unix.RWF_NOWAIT)
+		if errors.Is(err, unix.EOPNOTSUPP) { // a kernel before 5.13
+			_ = unix.SetNonblock(int(fd), true)
+			_, _ = unix.Read(int(fd), make([]byte, 8))
+		}
+	})
+	return full
 }

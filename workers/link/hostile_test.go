@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"penknife/gateway"
+
+	"golang.org/x/sys/unix"
 )
 
 // siege is a queue whose memory is overwritten, and the part of the supervisor that matters: whoever is reported dies.
@@ -280,5 +282,32 @@ func TestSiege_HeaderPage(t *testing.T) {
 	}
 	if got := s.q.mem.u64(hIdle).Load(); got>>(siegeWorkers*s.q.mem.threads) != 0 {
 		t.Errorf("lanes that do not exist sleep: %x", got)
+	}
+}
+
+// TestSiege_FullEventfd: a worker can fill the eventfd, and make its file block. Nobody in Go may wait for it, and workers
+// can wake Go again.
+func TestSiege_FullEventfd(t *testing.T) {
+	s := besiege(t)
+	defer s.close()
+	one := s.submit()
+	fd := int(s.q.events.event.Fd()) // it blocks from here on, for all who have it
+	if _, err := unix.Write(fd, []byte{0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}); err != nil {
+		t.Fatal(err)
+	}
+	one.state.Store(stateWord(one.position, 0, stateClaimed))
+	ended := make(chan error)
+	go func() { ended <- s.endures(nil) }() // ends in time, or the test fails
+	select {
+	case err := <-ended:
+		if err == nil {
+			t.Error("it was answered by nobody")
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("Go waits for the eventfd")
+	}
+	state := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+	if n, err := unix.Poll(state, 0); n != 1 || err != nil {
+		t.Errorf("it is still full: %d, %v", n, err)
 	}
 }

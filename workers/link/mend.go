@@ -15,10 +15,13 @@ type repairs struct {
 }
 
 // Mend writes what Go knows into the parts of the memory that all lanes and zygotes read and that none of them may change:
-// the header page, the ring and its ends, the words of lanes that do not exist. It tells whether something was wrong. Any
+// the header page, the ring and its ends, the words of lanes that do not exist. So it does with the eventfd. It tells whether something was wrong. Any
 // goroutine may call it until Shutdown.
 func (q *Queue) Mend() (found bool) {
-	found = q.ring.mend()
+	found = q.events.relieve()
+	if q.ring.mend() {
+		found = true
+	}
 	if q.mem.restoreHeader() {
 		found = true
 	}

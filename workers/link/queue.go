@@ -218,6 +218,12 @@ func (q *Queue) readEvents() {
 	}
 }
 
+// fetchEvents does what the event reader does, without waking it. Any goroutine may.
+func (q *Queue) fetchEvents() {
+	for q.events.any() && q.events.fetch(q.handle) {
+	}
+}
+
 func (q *Queue) handle(index int) {
 	s := &q.slots[index]
 	s.mu.Lock()

@@ -65,9 +65,7 @@ func (q *Queue) scanWhileBusy() bool {
 }
 
 func (q *Queue) scanOnce(now time.Time) {
-	if q.events.any() {
-		q.events.kick() // a worker that was stopped before it wrote the eventfd must not hold the others up
-	}
+	q.fetchEvents() // a worker that was stopped before it wrote the eventfd must not hold the others up
 	q.mend(now)
 	unnoticed := false
 	for i := range q.slots {

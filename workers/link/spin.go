@@ -53,7 +53,5 @@ func (q *Queue) lookFor(s *slot) {
 		q.events.fetch(q.handle)
 	}
 	q.events.asleep.Store(1)
-	if q.events.any() && q.events.asleep.CompareAndSwap(1, 0) {
-		q.events.kick()
-	}
+	q.fetchEvents() // what came since, and found nobody asleep
 }

@@ -8,6 +8,13 @@ import time
 from urllib.parse import parse_qs
 
 TYPE = ("Content-Type", "application/octet-stream")
+LEAK = int(os.environ.get("LEAK", "0"))
+LEAKED = []
+
+if os.environ.get("CRASH") and os.path.exists(os.environ["CRASH"]):
+    with open(os.environ["CRASH"], "a") as crashes:
+        crashes.write("%f\n" % time.monotonic())
+    raise RuntimeError("the application is broken")
 
 
 def application(environ, start_response):
@@ -49,6 +56,8 @@ def work(environ, start_response, query):
     number = query["id"]
     note("+", number)
     received = environ["wsgi.input"].read()
+    if LEAK:
+        LEAKED.append(os.urandom(4096) * (LEAK // 4096))
     if "hold" in query:
         time.sleep(int(query["hold"]) / 1000)
     first = b"%s %d %s\n" % (number.encode(), len(received), hashlib.sha256(received).hexdigest().encode())

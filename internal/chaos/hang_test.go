@@ -1,0 +1,146 @@
+package chaos
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"penknife/internal/testkit"
+)
+
+const hangLimits = "workers: {request_timeout: 1s, interrupt_grace: 500ms}\n"
+
+// TestHangs is scenario 5, in Python (an application that gives way to no exception) and in C with the interpreter's lock
+// held: 504 at the time limit, the worker is killed and replaced, and nobody else notices.
+func TestHangs(t *testing.T) {
+	for _, way := range []string{"hang_in_c", "spin_in_python"}[:rounds(1, 2)] {
+		t.Run(way, func(t *testing.T) {
+			a := begin(t, setup{processes: 3, config: hangLimits})
+			a.inject(func() { a.expectTimeout(t, a.order(t, testkit.HTTPClient(a.HTTP), "nasty."+way+"?x=1&")) })
+			testkit.Eventually(t, 15*time.Second, func() error { return a.grew("penknife_worker_exits_total", 1) })
+			t.Logf("the worker was gone %v after the request", time.Since(a.fault).Round(time.Millisecond))
+			a.awaitWorkers(t, 3)
+			a.end(t, criterion{slowest: 2 * time.Second, moved: map[string]float64{
+				"penknife_requests_overdue_total": 1, `penknife_overdue_outcomes_total{outcome="replaced"}`: 1, starts: 1,
+			}})
+		})
+	}
+}
+
+// expectTimeout waits for the 504 of a request that was just sent.
+func (a *arena) expectTimeout(t *testing.T, exchange *testkit.Exchange) {
+	t.Helper()
+	answer, err := exchange.Receive()
+	took := time.Since(a.fault)
+	if err != nil || answer.Status != 504 || took < 900*time.Millisecond || took > 3*time.Second {
+		t.Errorf("%d, %v after %v", answer.Status, err, took)
+	}
+	t.Logf("504 after %v", took.Round(time.Millisecond))
+}
+
+// grew tells whether all series of a name together have grown by at least n.
+func (a *arena) grew(name string, n float64) error {
+	sum := 0.0
+	series, err := a.read()
+	if err != nil {
+		return err
+	}
+	for one, value := range series {
+		if one == name || strings.HasPrefix(one, name+"{") {
+			sum += value - a.series[one]
+		}
+	}
+	if sum < n {
+		return errTooFew{name, sum}
+	}
+	return nil
+}
+
+type errTooFew struct {
+	name string
+	sum  float64
+}
+
+func (e errTooFew) Error() string {
+	return e.name + " grew by " + strconv.FormatFloat(e.sum, 'g', -1, 64)
+}
+
+// TestUninterruptible is scenario 5 for a process that no signal ends: it waits for a file system that never answers. The
+// client has its 504, the worker is replaced, and penknife waits for it neither then nor when it stops.
+func TestUninterruptible(t *testing.T) {
+	t.Parallel() // it waits most of the time
+	silent := newSilentFS(t)
+	a := begin(t, setup{processes: 3, config: hangLimits})
+	a.inject(func() {
+		a.expectTimeout(t, a.order(t, testkit.HTTPClient(a.HTTP), "nasty.touch?path="+url.QueryEscape(silent.dir+"/file")+"&"))
+	})
+	a.AwaitOutput(t, "killed worker does not exit")
+	a.awaitWorkers(t, 3)
+	t.Logf("replaced %v after the request", time.Since(a.fault).Round(time.Millisecond))
+	silent.close() // now the kernel lets the process die; whoever is left must be seen as gone
+	a.end(t, criterion{slowest: 2 * time.Second, moved: map[string]float64{"penknife_requests_overdue_total": 1, starts: 1}})
+}
+
+// TestStopped is scenario 30: a worker that is stopped, and goes on when its request is long over. Its late answer reaches
+// nobody; the worker, which was not killed yet, serves again.
+func TestStopped(t *testing.T) {
+	a := begin(t, setup{processes: 2, threads: 2, config: "workers: {request_timeout: 1s, interrupt_grace: 20s}\n"})
+	n := rounds(2, 8)
+	for range n {
+		gate := testkit.NewGate(t)
+		p := a.park(t, testkit.HTTPClient(a.HTTP), gate)
+		a.inject(func() { freeze(t, p.pid) })
+		gate.Pass(t, 1)
+		if outcome, detail := p.outcome(); outcome != "504" {
+			t.Errorf("a request of the stopped worker: %s %s", outcome, detail)
+		}
+		_ = syscall.Kill(p.pid, syscall.SIGCONT)
+		a.answers(t, time.Now(), 20, 20*time.Second)
+	}
+	// What the load had in the stopped worker has the same fate: as many as it has threads, without the one that waits.
+	a.end(t, criterion{most: map[string]int{"504": 2 * n, outcomeCut: 2 * n}, back: 3 * time.Second, slowest: 4 * time.Second, unblamed: true})
+}
+
+// freeze stops a process, and returns when all of its threads are stopped.
+func freeze(t *testing.T, pid int) {
+	t.Helper()
+	_ = syscall.Kill(pid, syscall.SIGSTOP)
+	testkit.Eventually(t, 5*time.Second, func() error {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		for _, thread := range threads {
+			if text, _ := os.ReadFile(thread); !strings.Contains(string(text), ") T ") {
+				return errors.New("it still runs")
+			}
+		}
+		return err
+	})
+}
+
+// TestStoppedForLong is scenario 30 with limits that are longer than the stop, or shorter: then the worker is killed while it
+// is stopped, and its successor is there long before it could have gone on.
+func TestStoppedForLong(t *testing.T) {
+	if !thorough(t) {
+		return
+	}
+	stop := span(3*time.Second, 30*time.Second)
+	a := begin(t, setup{processes: 2, patience: stop + 10*time.Second, config: "workers: {request_timeout: 60s}\n"})
+	victim := a.workers(t)[0].PID
+	a.inject(func() { _ = syscall.Kill(victim, syscall.SIGSTOP) })
+	a.answers(t, a.fault.Add(stop), 5, stop+20*time.Second) // by the other one
+	_ = syscall.Kill(victim, syscall.SIGCONT)
+	a.end(t, criterion{slowest: stop + 5*time.Second, moved: map[string]float64{starts: 0}})
+
+	b := begin(t, setup{processes: 2, config: hangLimits})
+	victim = b.workers(t)[0].PID
+	b.inject(func() { _ = syscall.Kill(victim, syscall.SIGSTOP) })
+	t.Logf("replaced after %v", b.awaitWorkers(t, 2, victim).Round(time.Millisecond))
+	b.end(t, criterion{most: map[string]int{"504": 1, outcomeCut: 1}, back: 3 * time.Second, slowest: 4 * time.Second, unblamed: true,
+		moved: map[string]float64{starts: 1}})
+}
