@@ -20,6 +20,7 @@ var known = []struct {
 	{`net/http|h11`, diffAccepts, nil, re(`^(\r\n)+`), nil, "9112 2.2: empty lines before a request are ignored"},
 	{`net/http`, diffAccepts, re(`^417`), re(`^[^\r]* HTTP/1\.0\r\n`), nil, "9110 10.1.1: HTTP/1.0 has no expectations"},
 	{`net/http`, diffAccepts, re(`too large`), re(`\r\n0{14,}[0-9a-f]*[ \t]*[;\r]`), nil, "9112 7.1: a size has any number of digits"},
+	{`net/http`, diffAccepts, re(`long trailer`), re(`\r\n0+[^\r]*\r\n.{1000}.{1000}.{1000}`), nil, "a limit of net/http, about 4 KiB; ours is 8 KiB"},
 	{`h11`, diffAccepts, re(`chunk header`), re(`\r\n0{14,}[0-9a-f]*[ \t]*[;\r]`), nil, "9112 7.1: a size has any number of digits"},
 	{`h11`, diffAccepts, re(`bad Content-Length`), re(`\r\ncontent-length:[ \t]*0{15,}[0-9]*[ \t]*\r\n`), nil, "9110 8.6: 1*DIGIT, without a bound"},
 	{`net/http`, diffAccepts, re(`invalid byte in chunk`), re(`\r\n[0-9a-f]+[ \t]+;`), nil, bws},
