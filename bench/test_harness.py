@@ -169,6 +169,17 @@ class Accounting(unittest.TestCase):
         self.assertGreater(processes.pss(own.pid), 1 << 20)
         self.assertIsNone(processes.read_stat(0))
 
+    def test_a_corpse_is_no_member_of_a_tree_but_has_used_time(self):
+        child = os.fork()
+        if not child:
+            os._exit(0)
+        os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+        try:
+            self.assertIsNone(processes.read_stat(child))
+            self.assertEqual(processes.read_stat(child, corpses=True).pid, child)
+        finally:
+            os.waitpid(child, 0)
+
     def test_activity_of_this_process(self):
         before = processes.task_activity(os.getpid())
         for _ in range(3):

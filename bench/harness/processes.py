@@ -27,8 +27,8 @@ class Stat:
     started: int
 
 
-def read_stat(pid):
-    """Gives a process' Stat, or None if there is no such process (or only its corpse)."""
+def read_stat(pid, corpses=False):
+    """Gives a process' Stat, or None if there is no such process (or only its corpse, unless those are wanted)."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             text = file.read()
@@ -36,15 +36,15 @@ def read_stat(pid):
         return None
     # The name may hold spaces and parentheses, so fields are counted from its end.
     fields = text[text.rindex(b")") + 2:].split()
-    if fields[0] in (b"Z", b"X"):
+    if fields[0] in (b"Z", b"X") and not corpses:
         return None
     ticks = sum(map(int, fields[11:15]))
     return Stat(pid, int(fields[1]), int(fields[2]), int(fields[3]), ticks / TICK, int(fields[19]))
 
 
-def snapshot():
+def snapshot(corpses=False):
     """Gives the Stat of every process."""
-    return [s for s in (read_stat(int(name)) for name in os.listdir("/proc") if name.isdigit()) if s]
+    return [s for s in (read_stat(int(name), corpses) for name in os.listdir("/proc") if name.isdigit()) if s]
 
 
 def tree(stats, roots):
@@ -67,7 +67,8 @@ def others_cpu(roots):
 
     Only differences mean something. Kernel threads are left out: it is our load that they work for.
     """
-    stats = snapshot()
+    # What a corpse has used is in its parent's account only when it is buried.
+    stats = snapshot(corpses=True)
     ours = {s.pid for s in tree(stats, roots)}
     foreign = sum(s.cpu for s in stats if s.pid not in ours and KTHREADD not in (s.pid, s.parent))
     with open("/proc/stat", "rb") as file:
