@@ -7,6 +7,7 @@ declare -A package_of=(
   [apache2]=apache2
   [lighttpd]=lighttpd
   [curl]=curl
+  [haproxy]=haproxy
   [wrk]=wrk
   [redis-server]=redis-server
   [uwsgi]=uwsgi-core
@@ -29,6 +30,7 @@ for command in "${!package_of[@]}"; do
   command -v "$command" >/dev/null || missing+=("${package_of[$command]}")
 done
 [ -e /usr/lib/apache2/modules/mod_proxy_uwsgi.so ] || missing+=(libapache2-mod-proxy-uwsgi)
+[ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || missing+=(libnginx-mod-stream)
 [ -e /usr/lib/uwsgi/plugins/python3_plugin.so ] || missing+=(uwsgi-plugin-python3)
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 python3 -c 'import os, sys, sysconfig

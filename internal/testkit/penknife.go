@@ -37,6 +37,8 @@ type Options struct {
 	Processes, Threads int
 	// Config is the text of a YAML file for what has no flag.
 	Config string
+	// HTTP are keys of HTTP listeners besides the usual ones, each without braces: "listen: ADDRESS, proxy_protocol: true".
+	HTTP []string
 	// Flags and Env are added to what the fields above give.
 	Flags, Env []string
 	// NoUwsgi leaves the uwsgi listeners to Config: Uwsgi and UwsgiTCP are empty.
@@ -142,15 +144,23 @@ func (s *Server) arguments(t testing.TB) []string {
 	if o.Chdir != "" {
 		arguments = append(arguments, "--chdir", o.Chdir)
 	}
-	if o.Config != "" {
-		arguments = append(arguments, "--config", Write(t, s.Dir, "penknife.yaml", o.Config))
+	config := o.Config
+	if len(o.HTTP) > 0 { // flags would replace the list
+		config += "http:\n  - {listen: \"" + s.HTTP + "\"}\n  - {listen: \"unix:" + s.HTTPUnix + "\"}\n"
+		for _, keys := range o.HTTP {
+			config += "  - {" + keys + "}\n"
+		}
+	} else {
+		arguments = append(arguments, "--http", s.HTTP, "--http", "unix:"+s.HTTPUnix)
+	}
+	if config != "" {
+		arguments = append(arguments, "--config", Write(t, s.Dir, "penknife.yaml", config))
 	}
 	python := o.Python
 	if python == "" {
 		python = DefaultPython(t)
 	}
-	arguments = append(arguments, "--python", python,
-		"--http", s.HTTP, "--http", "unix:"+s.HTTPUnix)
+	arguments = append(arguments, "--python", python)
 	if !o.NoUwsgi {
 		arguments = append(arguments, "--uwsgi", "unix:"+s.Uwsgi, "--uwsgi", s.UwsgiTCP)
 	}
