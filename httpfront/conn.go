@@ -186,6 +186,9 @@ func judgeRefused(buf []byte, bad *refusal) *refusal {
 	if len(buf) > 0 && buf[0] == recordHandshake {
 		return refuseTLS
 	}
+	if beginsWithProxyHeader(buf) {
+		return refuseProxyHeader
+	}
 	return bad
 }
 

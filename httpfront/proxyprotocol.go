@@ -1,6 +1,7 @@
 package httpfront
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"slices"
@@ -108,6 +109,12 @@ func (c *conn) failProxyHeader(received int, err error) {
 	c.srv.counter.ProtocolError(reason)
 	c.srv.door.throttle.Warn(c.srv.log, "connection refused", "reason", reason, "detail", text, "proxy", c.peer.text,
 		"listen", c.LocalAddr().String())
+}
+
+// beginsWithProxyHeader tells of a head that makes no sense whether a load balancer speaks the PROXY protocol to a listener
+// that was not told so. Empty lines in front, with which version 2 begins, were skipped.
+func beginsWithProxyHeader(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("PROXY ")) || bytes.HasPrefix(head, []byte("\x00\r\nQUIT\n"))
 }
 
 // become takes over what the header says. Where it names nobody, the ends of this connection stay, as the protocol

@@ -1,7 +1,9 @@
 package httpfront
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -191,6 +193,58 @@ func TestProxySenders(t *testing.T) {
 	f.awaitReason(t, "proxy")
 	if f.opened.Load() != 0 || !strings.Contains(logs.all(), `msg="peer refused" reason=proxy client=127.0.0.1:`) {
 		t.Errorf("%d opened; the log says\n%s", f.opened.Load(), logs.all())
+	}
+}
+
+// TestProxyHeaderBeforeTLS: the header is in clear, then the handshake begins with the next byte, also in the same segment.
+func TestProxyHeaderBeforeTLS(t *testing.T) {
+	o := encrypted(t)
+	o.cfg = loopbackSender()
+	f := startFront(t, ends(t), o)
+	for _, header := range []string{proxyLine, proxyV2} {
+		nc, err := net.Dial("tcp", f.ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		nc.SetDeadline(time.Now().Add(patience))
+		secure := tls.Client(&prefixed{nc, header}, f.trusts)
+		c := &client{secure, bufio.NewReader(secure), t}
+		c.send(proxyGet)
+		if status, got := c.response(); status != "200" || got != "203.0.113.9:56324 198.51.100.2:443 httpson false" {
+			t.Errorf("%s %s", status, got)
+		}
+	}
+	f.trusts = nil
+	c := f.dial(t)
+	c.send("\x16\x03\x01\x00\x05") // a handshake without a header
+	c.ended()
+	f.awaitReason(t, "proxy_missing")
+}
+
+// prefixed sends a text in front of what is first written.
+type prefixed struct {
+	net.Conn
+	text string
+}
+
+func (p *prefixed) Write(b []byte) (int, error) {
+	n, err := p.Conn.Write(append([]byte(p.text), b...))
+	n -= len(p.text)
+	p.text = ""
+	return n, err
+}
+
+// TestProxyHeaderWhereNoneIsWanted: it is no request, and the answer says what is wrong.
+func TestProxyHeaderWhereNoneIsWanted(t *testing.T) {
+	f := startFront(t, ends(t), options{})
+	for _, header := range []string{proxyLine, proxyV2, "PROXY UNKNOWN\r\n"} {
+		c := f.dial(t)
+		c.send(header + proxyGet)
+		if status, body := c.response(); status != "400" || !strings.Contains(body, "http.proxy_protocol") {
+			t.Errorf("%q: %s %q", header, status, body)
+		}
+		f.awaitReason(t, "proxy_header")
 	}
 }
 

@@ -42,6 +42,7 @@ var (
 	refuseChunkExtensions = newRefusal("chunk_extensions", gateway.KindBadRequest, "the chunk extensions outweigh the body by more than 16 KiB")
 	refuseLongTrailer     = newRefusal("long_trailer", gateway.KindBadRequest, "the trailer section is larger than 8 KiB")
 	refusePlain           = newRefusal("plain_http", gateway.KindBadRequest, "this port speaks HTTPS: the address begins with https://")
+	refuseProxyHeader     = newRefusal("proxy_header", gateway.KindBadRequest, "a PROXY protocol header where none is expected (http.proxy_protocol)")
 	refuseTLS             = newRefusal("tls", gateway.KindBadRequest, "TLS on a port that speaks plain HTTP: the address begins with http://, or this listener needs http.tls")
 	refuseTrailer         = newRefusal("trailer", gateway.KindBadRequest, "malformed trailer")
 )

@@ -247,23 +247,25 @@ func TestReloadClosesTheDoor(t *testing.T) {
 	}
 }
 
+// drip sends a byte now and then.
+func drip(t *testing.T, exchange *testkit.Exchange, bytes string) {
+	done := make(chan struct{})
+	t.Cleanup(func() { <-done })
+	go func() { // ends when the server closes, at the latest with the bytes
+		defer close(done)
+		for i := range len(bytes) {
+			if _, err := exchange.Write([]byte{bytes[i]}); err != nil {
+				return
+			}
+			<-time.After(50 * time.Millisecond)
+		}
+	}()
+}
+
 // TestSlowClients: every way to be slow ends at the limit that is named for it, over both front ends, while others are served.
 func TestSlowClients(t *testing.T) {
 	w := serveWatched(t, "streams:application", "limits: {header_timeout: 400ms, body_timeout: 400ms, body_min_rate: 1KiB, idle_timeout: 400ms, write_timeout: 400ms}\n",
 		testkit.Options{Threads: 2})
-	drip := func(t *testing.T, exchange *testkit.Exchange, bytes string) {
-		done := make(chan struct{})
-		t.Cleanup(func() { <-done })
-		go func() { // ends when the server closes, at the latest with the bytes
-			defer close(done)
-			for i := range len(bytes) {
-				if _, err := exchange.Write([]byte{bytes[i]}); err != nil {
-					return
-				}
-				<-time.After(50 * time.Millisecond)
-			}
-		}()
-	}
 	whole := strings.Repeat("x", 200)
 	heads := map[string]string{"http": "GET /x HTTP/1.1\r\nHost: " + whole, "uwsgi": "\x00\x00\x02\x00\x04\x00" + whole}
 	eachFront(t, w.Server, func(t *testing.T, c testkit.Client) {
