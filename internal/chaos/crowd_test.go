@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -55,8 +56,7 @@ func (g *crowd) ended(t *testing.T, status int) (told int) {
 	t.Helper()
 	for _, exchange := range g.conns {
 		answer, err := exchange.Receive()
-		var timeout net.Error
-		if asTimeout(err, &timeout) {
+		if isLate(err) {
 			t.Fatal("a connection is still open")
 		}
 		if answer.Status == status {
@@ -66,10 +66,10 @@ func (g *crowd) ended(t *testing.T, status int) (told int) {
 	return told
 }
 
-func asTimeout(err error, target *net.Error) bool {
-	e, ok := err.(net.Error) //nolint:errorlint // of a connection, as package net gives it
-	*target = e
-	return ok && e.Timeout()
+// isLate tells whether an exchange has run into its deadline.
+func isLate(err error) bool {
+	var e net.Error
+	return errors.As(err, &e) && e.Timeout()
 }
 
 // typical is the median time of n requests on connections of their own.

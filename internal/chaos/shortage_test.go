@@ -1,0 +1,199 @@
+package chaos
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"penknife/internal/testkit"
+)
+
+// limit sets a soft limit of a running process and gives the one before.
+func limit(t *testing.T, pid, resource int, soft uint64) (before uint64) {
+	t.Helper()
+	var old unix.Rlimit
+	if err := unix.Prlimit(pid, resource, nil, &old); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Prlimit(pid, resource, &unix.Rlimit{Cur: min(soft, old.Max), Max: old.Max}, nil); err != nil {
+		t.Fatal(err)
+	}
+	return old.Cur
+}
+
+// TestDescriptorsRunOut is scenario 18: penknife gets no descriptor any more, while its workers are killed too. Kept
+// connections go on, nothing spins, and when there are some again everything is back within 3 seconds.
+func TestDescriptorsRunOut(t *testing.T) {
+	a := begin(t, setup{processes: 2, threads: 2, patience: 20 * time.Second})
+	kept, err := testkit.HTTPClient(a.HTTP).Dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = kept.Close() }()
+	ask := func() {
+		t.Helper()
+		if _, err := kept.Write([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		if answer, err := kept.Receive(); err != nil || answer.Status != 200 {
+			t.Fatalf("on a connection that is there: %d, %v", answer.Status, err)
+		}
+	}
+	ask()
+	a.halt() // so that what the fault costs can be told from what others cost
+	var usual uint64
+	var crowded crowd
+	defer crowded.leave()
+	a.inject(func() {
+		usual = limit(t, a.PID(), unix.RLIMIT_NOFILE, uint64(a.Footprint(t).Descriptors)+10)
+		for _, c := range a.Fronts() {
+			crowded.join(t, c, 20, nil)
+		}
+		a.AwaitOutput(t, "accept fails")
+		ask()
+		workers := a.Pythons()
+		victim := workers[len(workers)-1]
+		_ = syscall.Kill(victim, syscall.SIGKILL)
+		a.AwaitOutput(t, "no worker could be ordered")
+		before := testkit.CPUTime(t, a.PID())
+		<-time.After(span(2*time.Second, 10*time.Second))
+		spent := testkit.CPUTime(t, a.PID()) - before
+		t.Logf("processor time meanwhile: %v", spent)
+		if spent > span(300*time.Millisecond, time.Second) {
+			t.Errorf("it spins: %v of processor time", spent)
+		}
+		ask()
+	})
+	limit(t, a.PID(), unix.RLIMIT_NOFILE, usual)
+	crowded.leave()
+	a.fault = time.Now()
+	for _, c := range a.Fronts() {
+		c.Get(t, "/")
+	}
+	back := a.awaitWorkers(t, 2)
+	t.Logf("all workers are back %v after the shortage", time.Since(a.fault))
+	if back > 3*time.Second {
+		t.Errorf("that took %v", back)
+	}
+	_ = kept.Close()
+	a.load.stop = nil
+	a.end(t, criterion{})
+}
+
+// TestWorkersWithoutDescriptors is the other half of scenario 18: the application can open nothing, and says so to its own
+// clients; penknife's side of the worker needs none, and all is well when the application has some again.
+func TestWorkersWithoutDescriptors(t *testing.T) {
+	a := begin(t, setup{idle: true, processes: 2})
+	workers := a.workers(t)
+	var usual uint64
+	a.inject(func() {
+		for _, w := range workers {
+			usual = limit(t, w.PID, unix.RLIMIT_NOFILE, 3) // of what is new; 0 to 2 are there
+		}
+		for i := range 20 {
+			w := &work{number: a.number(), how: "file", size: 1000}
+			answer := a.Fronts()[i%2].Do(t, w.call())
+			if answer.Status != 500 {
+				t.Errorf("an application that cannot open a file: %d", answer.Status)
+			}
+			a.Fronts()[i%2].Get(t, "/")
+		}
+	})
+	for _, w := range workers {
+		limit(t, w.PID, unix.RLIMIT_NOFILE, usual)
+	}
+	a.start()
+	a.end(t, criterion{moved: map[string]float64{starts: 0}})
+}
+
+// TestDiskFull is scenario 19: no room for spooled bodies (the limit of a file's size ends writes as a full disk does), and
+// none for the access log. Only requests with large bodies fail, with 507; lost lines are counted.
+func TestDiskFull(t *testing.T) {
+	a := begin(t, setup{processes: 2, threads: 2, config: "log: {access: combined, access_file: /dev/full, access_delay: 0s}\n"})
+	var usual uint64
+	a.inject(func() {
+		usual = limit(t, a.PID(), unix.RLIMIT_FSIZE, 1000)
+		for i := range rounds(20, 200) {
+			c := a.Fronts()[i%2]
+			answer := c.Do(t, testkit.Call{Method: "POST", Target: "/", Body: bytes.Repeat([]byte("x"), 200_000)})
+			if answer.Status != 507 {
+				t.Errorf("%s: a body without a place: %d", c.Name, answer.Status)
+			}
+			c.Get(t, "/")
+		}
+	})
+	limit(t, a.PID(), unix.RLIMIT_FSIZE, usual)
+	a.fault = time.Now()
+	for _, c := range a.Fronts() {
+		if answer := c.Do(t, testkit.Call{Method: "POST", Target: "/", Body: bytes.Repeat([]byte("x"), 200_000)}); answer.Status != 200 {
+			t.Errorf("%s: with room again: %d", c.Name, answer.Status)
+		}
+	}
+	for _, r := range a.load.ledger.failed() {
+		if r.outcome == "507" && r.uploaded <= 64<<10 {
+			t.Errorf("a request with a body of %d bytes: %s", r.uploaded, r.outcome)
+		}
+	}
+	a.end(t, criterion{most: map[string]int{"507": 1 << 20}, unblamed: true})
+	if lost := a.scrape(t)[`penknife_log_dropped_total{log="access"}`]; lost == 0 {
+		t.Error("no lost line was counted")
+	}
+}
+
+// TestMutatedPackets is scenario 28: 400 packets with something wrong, all modifiers, and variables that choose code in other
+// servers. Each connection ends in time, no variable chooses anything, and processes and files are what they were.
+func TestMutatedPackets(t *testing.T) {
+	marker := testkit.Dir(t) + "/marker"
+	evil := testkit.Write(t, testkit.Dir(t), "evil.py", "open("+fmt.Sprintf("%q", marker)+", 'w')\napplication = None\n")
+	a := begin(t, setup{processes: 2, limits: "  header_timeout: 1s\n  body_timeout: 1s\n"})
+	before := a.Pythons()
+	statuses := map[int]int{}
+	a.inject(func() {
+		c := testkit.UwsgiClient(a.Uwsgi)
+		for i := range 400 {
+			raw := c.Encode(testkit.Call{Target: "/", Vars: []string{
+				"UWSGI_FILE=" + evil, "UWSGI_SCRIPT=evil", "UWSGI_MODULE=evil", "UWSGI_CALLABLE=application", "UWSGI_CHDIR=/",
+				"UWSGI_PYHOME=/nowhere", "UWSGI_SETENV=PYTHONPATH=/tmp", "UWSGI_TOUCH_RELOAD=" + evil, "UWSGI_APPID=evil", "SCRIPT_FILENAME=" + evil,
+			}})
+			switch {
+			case i < 256:
+				raw[0] = byte(i) // modifier1
+			case i < 300:
+				raw = raw[:len(raw)*(i-256)/44]
+			default:
+				for j := range 1 + i%4 {
+					raw[(i*7919+j*104729)%len(raw)] ^= byte(1 + (i*31+j*17)%255)
+				}
+			}
+			exchange, err := c.Dial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = exchange.SetDeadline(time.Now().Add(5 * time.Second))
+			_, _ = exchange.Write(raw)
+			_ = exchange.Conn.(interface{ CloseWrite() error }).CloseWrite()
+			answer, err := exchange.Receive()
+			if isLate(err) || isLate(answer.Cut) {
+				t.Errorf("packet %d: no end", i)
+			}
+			statuses[answer.Status]++
+			_ = exchange.Close()
+		}
+	})
+	t.Logf("statuses: %v", statuses)
+	if _, err := os.Stat(marker); err == nil {
+		t.Error("a variable has chosen code")
+	}
+	if after := a.Pythons(); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Errorf("processes %v became %v", before, after)
+	}
+	if statuses[200] == 0 || statuses[501] < 250 {
+		t.Errorf("statuses %v: modifier 0 is served, and others are not", statuses)
+	}
+	a.end(t, criterion{})
+}
