@@ -26,7 +26,7 @@ func filesIn(dir string) ([]string, error) { return filepath.Glob(filepath.Join(
 func TestReloadsUnderLoad(t *testing.T) {
 	a := begin(t, setup{processes: 2, threads: 2})
 	a.inject(func() {
-		for range rounds(4, 20) {
+		for range rounds(3, 20) {
 			generation := a.status(t).Current.Number
 			a.Signal(t, syscall.SIGHUP)
 			testkit.Eventually(t, 30*time.Second, func() error {
@@ -58,7 +58,7 @@ func TestHalfWrittenConfigurations(t *testing.T) {
 	good := testkit.ReadFile(t, path)
 	codes := map[int]int{}
 	a.inject(func() {
-		for at := 0; at < len(realConfig); at += rounds(19, 3) {
+		for at := 0; at < len(realConfig); at += rounds(37, 3) {
 			if err := os.WriteFile(path, []byte(realConfig[:at]), 0o600); err != nil {
 				t.Fatal(err)
 			}

@@ -44,7 +44,7 @@ func TestClientsLeave(t *testing.T) {
 	a := begin(t, setup{app: "leaving:application", processes: 2, threads: 4})
 	lines := strings.Count(a.Output(), "\n")
 	a.inject(func() {})
-	left, step := 0, rounds(12, 1)
+	left, step := 0, rounds(20, 1)
 	for i, c := range []testkit.Client{
 		testkit.HTTPClient(a.HTTP), testkit.UwsgiClient(a.Uwsgi), testkit.HTTPClient(a.HTTPUnix), testkit.UwsgiClient(a.UwsgiTCP),
 	} {
