@@ -9,6 +9,8 @@ FUZZTIME  ?= 10s
 FUZZMIN   ?= 50x
 SOAKTIME  ?= 60s
 BENCHTIME ?= 1s
+# For TestSoakFlat, such as -soakrate 200.
+SOAKARGS  ?=
 # For bench/compare, such as --quick.
 BENCHARGS ?=
 # For bench-compare: packages, such as ./httpfront; without any, those with the hot path.
@@ -61,8 +63,8 @@ fuzz: accel ## run every fuzz target for FUZZTIME each
 		done; \
 	done
 
-soak: deps build ## reloads, upgrades and recycling under full load for SOAKTIME
-	$(GO) test ./internal/e2e -run '^TestSoak$$' -v -timeout 30m -args -soak $(SOAKTIME)
+soak: deps build ## three times SOAKTIME: reloads and upgrades at full load; memory over a long day (5m and more), also with reloads
+	$(GO) test ./internal/e2e -run '^TestSoak' -v -timeout 6h -args -soak $(SOAKTIME) $(SOAKARGS)
 
 chaos: deps build ## break a server under load in every way that we know (internal/chaos)
 	$(GO) test ./internal/chaos -v -count=1 -timeout 30m -args -full

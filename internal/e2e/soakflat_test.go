@@ -31,8 +31,9 @@ const (
 	flatNoise = 2.0
 	// judged is from where on readings count: before it, pools and caches fill.
 	judged = 0.25
-	// flatLeast is the shortest run that is judged by its lines; a shorter one only by what is left when it is over.
-	flatLeast = time.Minute
+	// flatLeast is the shortest run that is judged by its lines: in the first minutes pools, caches and the heap fill. A
+	// shorter one is judged by its answers, and by what is left when it is over.
+	flatLeast = 5 * time.Minute
 )
 
 // TestSoakFlat is an ordinary long day: every kind of request, mistakes and clients that leave included, at a bounded rate.
@@ -48,13 +49,13 @@ func TestSoakFlat(t *testing.T) {
 }
 
 func soakFlat(t *testing.T, reloads bool) {
-	duration := max(*soak, 3*time.Second)
+	duration := max(*soak, 2*time.Second)
 	root := testkit.Dir(t)
 	content := string(pattern(40_000))
 	file := testkit.Write(t, root, "file", content)
 	admin := testkit.FreeAddress(t)
 	v := &versioned{Server: serve(t, "soaked:application", testkit.Options{
-		Processes: 2, Threads: 8, Successors: true, Env: []string{"SOAKED_FILE=" + file},
+		Processes: 2, Threads: 8, Successors: true, Leaves: channels(2 * 8), Env: []string{"SOAKED_FILE=" + file},
 		Flags:  []string{"--admin", admin, "--static", "/static/=" + root, "--cache", "1MiB", "--max-body", "4MiB"},
 		Config: "app_cache: {size: 1MiB, copies: 1MiB}\nworkers: {grace_period: 20s}\n",
 	})}
