@@ -13,7 +13,7 @@ NAME = re.compile(r"(memory|idle|allocs)(?:@([1-9]\d*))?")
 KINDS = {
     "memory": (("http-memory@64",), 4.0, 4.0),
     "idle": (("http-hello",), 0.3, 17.0),
-    "allocs": (("http-allocs", "nginx-allocs"), 8.0, 2.0),
+    "allocs": (("http-allocs", "nginx-allocs"), 30.0, 4.0),
 }
 # Key, title, and how it is written.
 COLUMNS = {
