@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,14 +69,14 @@ func TestBodiesOverTLS(t *testing.T) {
 	content := bytes.Repeat([]byte("0123456789abcdef!"), 1<<17)
 	file, fileText := writeFile(t, 3<<20)
 	fileContent := []byte(fileText)
-	var received [sha256.Size]byte
+	sums := make(chan [sha256.Size]byte, 1)
 	o := encrypted(t)
 	f := startFront(t, gateway.HandlerFunc(func(req *gateway.Request) (*gateway.Response, error) {
 		body, err := readAll(req)
 		if err != nil {
 			return nil, err
 		}
-		received = sha256.Sum256(body)
+		sums <- sha256.Sum256(body)
 		switch string(req.Path) {
 		case "/whole":
 			return whole(200, "", string(content)), nil
@@ -102,7 +103,7 @@ func TestBodiesOverTLS(t *testing.T) {
 			} else {
 				body = []byte(c.rest())
 			}
-			if !bytes.Equal(body, want) || received != sha256.Sum256(content) {
+			if sum := <-sums; !bytes.Equal(body, want) || sum != sha256.Sum256(content) {
 				t.Errorf("%s, %s: %d bytes came back", framing, path, len(body))
 			}
 		}
@@ -193,9 +194,10 @@ func TestTruncationShowsOverTLS(t *testing.T) {
 func TestHandshakesThatFail(t *testing.T) {
 	var log logBuffer
 	o := encrypted(t)
-	o.limits.TLSHandshakeTime = 300 * time.Millisecond
 	o.log = slog.New(slog.NewTextHandler(&log, nil))
 	f := startFront(t, echo, o)
+	o.limits.TLSHandshakeTime = 200 * time.Millisecond
+	impatient := startFront(t, echo, o)
 	raw := func(bytes string, leave bool) func(net.Conn) {
 		return func(nc net.Conn) {
 			io.WriteString(nc, bytes)
@@ -216,7 +218,7 @@ func TestHandshakesThatFail(t *testing.T) {
 			}
 		}
 	}
-	n := 0
+	shaken := map[*front]int{}
 	for _, test := range []struct {
 		want   string
 		client func(net.Conn)
@@ -236,19 +238,23 @@ func TestHandshakesThatFail(t *testing.T) {
 			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}
 		})},
 	} {
-		nc, err := net.Dial("tcp", f.ln.Addr().String())
+		to := f
+		if test.want == handshakeTimeout {
+			to = impatient
+		}
+		nc, err := net.Dial("tcp", to.ln.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
 		nc.SetDeadline(time.Now().Add(patience))
 		test.client(nc)
 		nc.Close()
-		n++
-		if got := f.handshook(t, n); got != test.want {
-			t.Errorf("handshake %d is %s, want %s", n, got, test.want)
+		shaken[to]++
+		if got := to.handshook(t, shaken[to]); got != test.want {
+			t.Errorf("handshake %d is %s, want %s", shaken[to], got, test.want)
 		}
 	}
-	if f.dial(t).Conn.(*tls.Conn).Handshake() != nil || f.handshook(t, n+1) != handshakeDone {
+	if f.dial(t).Conn.(*tls.Conn).Handshake() != nil || f.handshook(t, shaken[f]+1) != handshakeDone {
 		t.Error("a good one fails")
 	}
 	lines := log.lines()
@@ -410,14 +416,15 @@ func TestShutdownOverTLS(t *testing.T) {
 // TestLastRequestInTheBuffersOfTLS: a request that crypto/tls has read together with the one before is served although
 // the server stops.
 func TestLastRequestInTheBuffersOfTLS(t *testing.T) {
-	var f *front
-	f = startFront(t, gateway.HandlerFunc(func(req *gateway.Request) (*gateway.Response, error) {
+	var stopping atomic.Pointer[front]
+	f := startFront(t, gateway.HandlerFunc(func(req *gateway.Request) (*gateway.Response, error) {
 		resp, err := echo.Serve(req)
 		if string(req.Path) == "/1" {
-			resp.Body = bodyThat{resp.Body, func() { f.advance(phaseStopping) }}
+			resp.Body = bodyThat{resp.Body, func() { stopping.Load().advance(phaseStopping) }}
 		}
 		return resp, err
 	}), encrypted(t))
+	stopping.Store(f)
 	c := f.dial(t)
 	together := &holder{Conn: c.Conn.(*tls.Conn).NetConn()}
 	session := tls.Client(together, f.trusts)
