@@ -203,6 +203,7 @@ func TestHTTPS_ClientCertificates(t *testing.T) {
 func TestHTTPS_Renewal(t *testing.T) {
 	admin := testkit.FreeAddress(t)
 	h := newHTTPS(t, "", "admin: {listen: '"+admin+"'}\n")
+	h.options.Errors = append([]string{"new certificate files cannot be used; the certificates before them stay in force"}, aFailedReload...)
 	v := serveVersioned(t, h.options)
 	l := &load{stop: make(chan struct{})}
 	l.run(t, "kept", (&keepAlive{client: h.client(), request: plainGet}).ask)
