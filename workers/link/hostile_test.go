@@ -311,3 +311,33 @@ func TestSiege_FullEventfd(t *testing.T) {
 		t.Errorf("it is still full: %d, %v", n, err)
 	}
 }
+
+// TestSiege_LengthThatDiffers: a client that reads as many bytes as Content-Length says must not get those of the next
+// answer on its connection.
+func TestSiege_LengthThatDiffers(t *testing.T) {
+	for _, test := range []struct {
+		field  string
+		length int64
+		right  bool
+	}{
+		{"Content-Length: 4", 4, true}, {"content-length:4", 4, true}, {"Content-Length: 10", 4, false}, {"Content-Length: 4", -1, false},
+		{"Content-Length: 3", 4, false}, {"Content-Length: 99999999999999999999", 4, false}, {"Content-Language: de", 4, true},
+		{"Content-Length:", 0, false}, {"Content-Length: 0", 0, true},
+	} {
+		s := besiege(t)
+		one := s.submit()
+		one.headLen.Store(uint32(copy(one.headArea, test.field+"\r\n")))
+		one.reasonLen.Store(0)
+		one.status.Store(200)
+		one.respLen.Store(uint64(test.length))
+		one.respProduced.Store(uint64(max(test.length, 0)))
+		one.phase.Store(phaseHead)
+		one.state.Store(stateWord(one.position, 0, stateDone))
+		s.q.handle(one.index)
+		err := s.endures(nil)
+		if test.right != errors.Is(err, io.EOF) || !test.right && gateway.KindOf(err) != gateway.KindWorkerDied {
+			t.Errorf("%s, and %d bytes: %v", test.field, test.length, err)
+		}
+		s.close()
+	}
+}
