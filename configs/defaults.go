@@ -38,7 +38,7 @@ func Default() Config {
 			},
 			Reload:         ReloadGeneration,
 			Threads:        1,
-			Queue:          1024,
+			Queue:          4096,
 			QueueTimeout:   30 * time.Second,
 			RequestTimeout: 60 * time.Second,
 			Interrupt:      true,
