@@ -79,7 +79,7 @@ func TestProxiedClientsAreCountedApart(t *testing.T) {
 			t.Errorf("%s: %s", client, status)
 		}
 	}
-	if f.outcomes[0].Err != nil {
-		t.Error(f.outcomes[0].Err)
+	if outcome := f.next(t); outcome.Err != nil {
+		t.Error(outcome.Err)
 	}
 }
