@@ -7,6 +7,7 @@ import (
 	"encoding/asn1"
 	"encoding/pem"
 	"io"
+	"math/big"
 	"os/exec"
 	"strings"
 	"testing"
@@ -346,5 +347,15 @@ func TestVariablesOfEverySession(t *testing.T) {
 		if vars := latest(); vars["SSL_PROTOCOL"] != "TLSv1.3" || vars["REQUEST_METHOD"] != "GET" {
 			t.Errorf("%q", vars)
 		}
+	}
+}
+
+// TestSerialNumbersAreWholeBytes: openssl prints two digits for each, also when the first is 0.
+func TestSerialNumbersAreWholeBytes(t *testing.T) {
+	cert := *testkit.NewAuthority(t, "serials").Issue(t, "alice", nil).Leaf
+	cert.SerialNumber = big.NewInt(0xabc)
+	vars, err := appendClientVars(nil, &cert)
+	if err != nil || !strings.Contains(string(vars), "SSL_CLIENT_M_SERIAL\x04\x000ABC") {
+		t.Errorf("%q, %v", vars, err)
 	}
 }

@@ -87,7 +87,7 @@ func appendClientVars(dst []byte, cert *x509.Certificate) ([]byte, error) {
 		dst = appendNamed(dst, varCommonName, common)
 	}
 	dst = appendNamed(dst, varIssuer, formatName(issuer))
-	dst = appendNamed(dst, varSerial, fmt.Sprintf("%02X", cert.SerialNumber))
+	dst = appendNamed(dst, varSerial, fmt.Sprintf("%02X", cert.SerialNumber.Bytes()))
 	dst = appendNamed(dst, varStart, cert.NotBefore.UTC().Format(certTime))
 	dst = appendNamed(dst, varEnd, cert.NotAfter.UTC().Format(certTime))
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})

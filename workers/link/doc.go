@@ -12,7 +12,7 @@
 // What the package never does: it starts no process, opens no socket, knows no HTTP. It treats the memory as hostile:
 // every number that a worker wrote is read once and checked; nonsense is reported through Options.Hostile. What Go can
 // know by itself it never reads there: where a request waits, which lane has it, how old it is, how much of an answer was
-// taken, the ring and the header page (decision 0028). So the memory can end a request too early, and never keep it.
+// taken, the ring and the header page (decision 0029). So the memory can end a request too early, and never keep it.
 //
 // Goroutines: the event reader and the scanner, both started by Start and stopped by Shutdown; a short-lived one per
 // refill of a request window. Locks: Queue.submit (ring tail), Queue.free (slot stack), one per slot and one per
