@@ -8,6 +8,7 @@ FUZZTIME  ?= 10s
 # How long each new input is made smaller; more than a little and nothing else happens.
 FUZZMIN   ?= 50x
 SOAKTIME  ?= 60s
+MODELTIME ?= 30s
 BENCHTIME ?= 1s
 # For TestSoakFlat, such as -soakrate 200.
 SOAKARGS  ?=
@@ -20,7 +21,7 @@ VENV      := .venv-test
 UNITS      = $(shell $(GO) list ./... | grep -v '/internal/e2e$$')
 
 .DEFAULT_GOAL := help
-.PHONY: conformance chaos help run test build check race fuzz soak bench microbench bench-compare lint gen dist clean accel deps venv
+.PHONY: conformance chaos model sanitize help run test build check race fuzz soak bench microbench bench-compare lint gen dist clean accel deps venv
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -51,6 +52,12 @@ check: build lint ## what is fast: build, lint, the tests without the end-to-end
 
 race: accel ## the tests without the end-to-end ones, under the race detector
 	$(GO) test -race -shuffle=on $(UNITS)
+
+model: ## run the shared-memory queue in every order, each scenario for MODELTIME, and break it in 46 ways
+	$(GO) test ./internal/interleave/... -v -timeout 3h -args -model $(MODELTIME)
+
+sanitize: deps ## the accelerator's tests with gcc's address and undefined-behaviour sanitizers
+	internal/testkit/sanitize.sh
 
 conformance: build ## run the HTTP cache tests of npm's http-cache-tests against the response cache
 	internal/e2e/conformance/run.sh

@@ -65,14 +65,20 @@ type (
 // Bool is atomic.Bool.
 type Bool struct{ v bool }
 
-// Load, Store and CompareAndSwap are those of sync/atomic.
-func (b *Bool) Load() bool                        { return load(&b.v) }
-func (b *Bool) Store(v bool)                      { store(&b.v, v) }
+// Load is that of sync/atomic.
+func (b *Bool) Load() bool { return load(&b.v) }
+
+// Store is that of sync/atomic.
+func (b *Bool) Store(v bool) { store(&b.v, v) }
+
+// CompareAndSwap is that of sync/atomic.
 func (b *Bool) CompareAndSwap(old, new bool) bool { return swapIf(&b.v, old, new) }
 
 // Pointer is atomic.Pointer.
 type Pointer[T any] struct{ v *T }
 
-// Load and Store are those of sync/atomic.
-func (p *Pointer[T]) Load() *T   { return load(&p.v) }
+// Load is that of sync/atomic.
+func (p *Pointer[T]) Load() *T { return load(&p.v) }
+
+// Store is that of sync/atomic.
 func (p *Pointer[T]) Store(v *T) { store(&p.v, v) }

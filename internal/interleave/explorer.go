@@ -34,6 +34,7 @@ type Result struct {
 	Trace      string // of that
 }
 
+// String is a line for people.
 func (r Result) String() string {
 	extent := "bounded"
 	if r.Whole {

@@ -22,7 +22,8 @@ var linkChanges = []rewrite.Change{
 	{File: "queue.go", Old: "newEventBits(mem)", New: "modelEventBits(mem)"},
 	{File: "entry.go", Old: "select {\n\t\tcase e.quiet <- struct{}{}:\n\t\tdefault:\n\t\t}", New: "interleave.TrySend(e.quiet, struct{}{})"},
 	{File: "entry.go", Old: "<-e.quiet", New: "interleave.Recv(e.quiet)"},
-	{File: "eventbits.go", Old: "one := [8]byte{1}\n\t_, _ = e.event.Write(one[:])", New: "_ = e.raw.Write(nil)"},
+	// The eventfd is never full here: that is about hostile workers.
+	{File: "eventbits.go", Old: "func (e *eventBits) relieve() (full bool) {\n", New: "func (e *eventBits) relieve() (full bool) {\n\tif true {\n\t\treturn false\n\t}\n"},
 	{File: "futex.go", Old: "syscall.RawSyscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWakeOp, n, 0, 0, 0)", New: "interleave.FutexWake(unsafe.Pointer(word), int(n))"},
 	{File: "futex.go", Old: "\t\"syscall\"\n", New: ""},
 	{File: "scan.go", Old: "select {\n\t\tcase q.scanKick <- struct{}{}:\n\t\tdefault:\n\t\t}", New: "interleave.TrySend(q.scanKick, struct{}{})"},

@@ -74,6 +74,16 @@ func deathPlans() []plan {
 	return []plan{
 		{name: "death, another takes its place", slots: 1, workers: 1, threads: 1, start: killed(native.AppHello, true)},
 		{name: "death, a second worker", slots: 1, workers: 2, threads: 1, start: killed(native.AppHello, false)},
+		{name: "death, then another request", slots: 2, workers: 2, threads: 1, start: func(m *model) {
+			m.request(native.AppHello, nil)
+			m.do("killer", func() {
+				m.procs[0].Kill()
+				m.killed = true
+				m.noteComplete()
+				m.q.WorkerDied(0, "killed")
+				m.request(native.AppHello, nil)
+			})
+		}},
 		{name: "death, answered later", slots: 1, workers: 1, threads: 1, start: func(m *model) {
 			m.request(native.AppHello, func(c *client) { c.later = true })
 			m.kill(true)

@@ -218,8 +218,11 @@ func (q *Queue) readEvents() {
 	}
 }
 
-// fetchEvents does what the event reader does, without waking it. Any goroutine may.
+// fetchEvents does what the event reader does, without waking it. Any goroutine may. It says first that the reader sleeps:
+// a worker that took that word may be gone before it wrote the eventfd, and then no other would ever write it. A reader that
+// is awake is woken once for nothing.
 func (q *Queue) fetchEvents() {
+	q.events.asleep.Store(1)
 	for q.events.any() && q.events.fetch(q.handle) {
 	}
 }

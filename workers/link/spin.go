@@ -52,6 +52,5 @@ func (q *Queue) lookFor(s *slot) {
 	if found {
 		q.events.fetch(q.handle)
 	}
-	q.events.asleep.Store(1)
-	q.fetchEvents() // what came since, and found nobody asleep
+	q.fetchEvents() // and the reader has its place back: what came since found nobody asleep
 }
