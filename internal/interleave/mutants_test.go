@@ -93,8 +93,6 @@ var linkMutants = []mutant{
 	{"the reader is not woken after a death", "death, a second worker", rewrite.Change{File: "death.go", Old: "	q.fetchEvents() // it", New: "	// it"}},
 	{"death looks and settles in two steps", "death, two requests, one slot", rewrite.Change{
 		File: "death.go", Old: "	if s.settledBy(worker) {\n", New: "	settled := s.settledBy(worker)\n	s.mu.Unlock()\n	s.mu.Lock()\n	if settled && s.step != stepIdle {\n"}},
-	{"an answer that is complete is lost with its worker", "death, another takes its place", rewrite.Change{
-		File: "death.go", Old: "		if !s.isDamaged() {\n			d = s.advance() // it", New: "		if false {\n			d = s.advance() // it"}},
 	{"a request is taken back by a store", "refused", rewrite.Change{
 		File: "scan.go", Old: "	if !s.state.CompareAndSwap(queued, stateWord(s.position, -1, stateCancelled)) {\n",
 		New: "	swapped := s.state.Load() == queued\n	if swapped {\n		s.state.Store(stateWord(s.position, -1, stateCancelled))\n	}\n	if !swapped {\n"}},

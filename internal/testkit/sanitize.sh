@@ -16,18 +16,30 @@ cc "${flags[@]}" -DPy_LIMITED_API=0x030A0000 -isystem "$include" -o "$out/accel.
 printf '{"Replace": {"%s/python/dist/_accel.abi3.so": "%s/accel.so"}}' "$PWD" "$out" >"$out/overlay.json"
 
 preload=$(cc -print-file-name=libasan.so)
-export ASAN_OPTIONS="detect_leaks=0:abort_on_error=1:log_path=$out/found/address"
-export UBSAN_OPTIONS="print_stacktrace=1:log_path=$out/found/undefined"
+export ASAN_OPTIONS="detect_leaks=0:abort_on_error=1:log_path=$out/found/report"
+export UBSAN_OPTIONS="print_stacktrace=1:log_path=$out/found/report"
 
-# It must be able to fail: a library with one fault, built and loaded in the same way.
-printf 'int canary(int i) { char a[4] = {0}; volatile char *p = a; return p[i + 4]; }\n' >"$out/canary.c"
-cc "${flags[@]}" -o "$out/canary.so" "$out/canary.c"
-LD_PRELOAD=$preload python3 -c "import ctypes; ctypes.CDLL('$out/canary.so').canary(0)" 2>/dev/null && {
-  echo "sanitize: the sanitizers found nothing in a faulty library" >&2
-  exit 1
+# It must be able to fail: a library with a fault of each kind, built and loaded in the same way.
+cat >"$out/canary.c" <<'C'
+#include <stdlib.h>
+__attribute__((noinline)) static void put(volatile char *p, int i) { p[i] = 1; }
+int address(int i) {
+    char *p = malloc(4);
+    put(p, i + 3);
+    return p[0];
 }
-ls "$out"/found/address* >/dev/null
-rm "$out"/found/*
+int undefined(int i) { return i + 2147483647; }
+C
+cc "${flags[@]/-fvisibility=hidden/-fvisibility=default}" -o "$out/canary.so" "$out/canary.c"
+for fault in address undefined; do
+  { LD_PRELOAD=$preload python3 -c "import ctypes; ctypes.CDLL('$out/canary.so').$fault(1)" || true; } >"$out/said" 2>&1
+  # The one writes to a file, the other to stderr when the runtime of the first is there.
+  if ! cat "$out/said" "$out"/found/* 2>/dev/null | grep -q 'canary.c:.*runtime error\|AddressSanitizer'; then
+    echo "sanitize: a fault of the kind \"$fault\" was not found" >&2
+    exit 1
+  fi
+  rm -f "$out"/found/*
+done
 
 export CGO_ENABLED=0
 go build -overlay "$out/overlay.json" -o bin/penknife ./cmd/penknife
