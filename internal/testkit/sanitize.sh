@@ -34,7 +34,7 @@ cc "${flags[@]/-fvisibility=hidden/-fvisibility=default}" -o "$out/canary.so" "$
 for fault in address undefined; do
   { LD_PRELOAD=$preload python3 -c "import ctypes; ctypes.CDLL('$out/canary.so').$fault(1)" || true; } >"$out/said" 2>&1
   # The one writes to a file, the other to stderr when the runtime of the first is there.
-  if ! cat "$out/said" "$out"/found/* 2>/dev/null | grep -q 'canary.c:.*runtime error\|AddressSanitizer'; then
+  if ! grep -qs 'canary.c:.*runtime error\|AddressSanitizer' "$out/said" "$out"/found/*; then
     echo "sanitize: a fault of the kind \"$fault\" was not found" >&2
     exit 1
   fi
