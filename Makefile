@@ -44,7 +44,7 @@ run: build ## build and run the demo application on http://127.0.0.1:8000
 		--http 127.0.0.1:8000 --uwsgi unix:$(CURDIR)/run/penknife.sock --processes 2
 
 test: deps build venv lint ## install what the tests need, then run all of them
-	$(GO) test -shuffle=on ./...
+	$(GO) test -shuffle=on -timeout 25m ./...
 	internal/e2e/conformance/run.sh /dev/null
 
 check: build lint ## what is fast: build, lint, the tests without the end-to-end ones

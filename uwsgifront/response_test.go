@@ -307,7 +307,7 @@ func TestErrors(t *testing.T) {
 					resp, content := peer.answer(method)
 					retry := resp.Header.Get("Retry-After")
 					if resp.StatusCode != kind.Status() || strings.Contains(content, "secret") || (content == "") != (method == "HEAD") ||
-						(retry == "2") != (kind.Status() == 503) {
+						(retry == "2") != (kind.Status() == 503 || kind.Status() == 429) {
 						t.Errorf("%v %s: %d %q %q", kind, method, resp.StatusCode, retry, content)
 					}
 				}

@@ -234,7 +234,8 @@ func (s *supervisor) onHostile(e hostile, now time.Time) {
 
 // onStop lets the workers leave; a second one can only bring the deadline forward.
 func (s *supervisor) onStop(e stop, now time.Time) {
-	if s.phase == phaseStarting {
+	served := s.phase != phaseStarting
+	if !served {
 		s.started <- &StartError{Kind: StartSystem, Reason: "stopped before it was ready"}
 	}
 	if s.phase != phaseStopping || e.deadline.Before(s.stopAt) {
@@ -244,7 +245,7 @@ func (s *supervisor) onStop(e stop, now time.Time) {
 	for _, w := range s.workers {
 		switch w.state {
 		case Starting:
-			s.kill(w, RetireShutdown, now)
+			s.stopStarting(w, served, now)
 		case Ready:
 			s.drain(w, RetireShutdown, s.stopAt)
 		case Draining:
@@ -254,6 +255,20 @@ func (s *supervisor) onStop(e stop, now time.Time) {
 		case Stopping, Exited:
 		}
 	}
+}
+
+// stopStarting ends a worker that is not known to be ready: at once if nothing was ever served here, else after a moment in
+// which it can show that it has begun.
+func (s *supervisor) stopStarting(w *worker, served bool, now time.Time) {
+	if !served {
+		s.kill(w, RetireShutdown, now)
+		return
+	}
+	deadline := now.Add(shortGrace)
+	if s.stopAt.Before(deadline) {
+		deadline = s.stopAt
+	}
+	s.drain(w, RetireShutdown, deadline)
 }
 
 func asStartError(err error) *StartError {

@@ -170,7 +170,7 @@ func (s *supervisor) giveUp(now time.Time) {
 	surplus := s.count(Starting) + s.serving() - s.target() - s.extra
 	for _, w := range slices.Backward(slices.Clone(s.workers)) { // the newest first
 		if surplus > 0 && w.state == Starting {
-			s.kill(w, RetireScaleDown, now)
+			s.leave(w, RetireScaleDown, now)
 			surplus--
 		}
 	}
@@ -181,10 +181,15 @@ func (s *supervisor) giveUp(now time.Time) {
 func (s *supervisor) shed(now time.Time) {
 	for s.phase == phaseRunning && s.serving() > s.target() {
 		w, reason := s.leaver()
-		s.drain(w, reason, time.Time{}) // the time limit is that of its requests
-		w.left, w.check = now, now.Add(leavingCheck)
-		s.due(w.check, now)
+		s.leave(w, reason, now)
 	}
+}
+
+// leave lets a worker go when it has finished what it holds; the time limit is that of its requests.
+func (s *supervisor) leave(w *worker, reason RetireReason, now time.Time) {
+	s.drain(w, reason, time.Time{})
+	w.left, w.check = now, now.Add(leavingCheck)
+	s.due(w.check, now)
 }
 
 // leaver chooses among the workers that serve, of which there is one.

@@ -74,9 +74,10 @@ func TestScale_TooManyStartingAreGivenUp(t *testing.T) {
 			t.Fatalf("starting: %v, %v", f.living(Starting), err)
 		}
 		_, _ = f.order(ScaleOrder{To: 3})
-		if !slices.Equal(f.living(Starting), []uint64{3}) || len(f.told) != 0 {
+		if !slices.Equal(f.living(Starting), []uint64{3}) || len(f.told) != 2 {
 			t.Errorf("starting: %v, told to leave: %v", f.living(Starting), f.told)
 		}
+		f.pass(exitGrace + 2*leavingCheck)
 		f.ordered[2].ready()
 		synctest.Wait()
 		if len(f.living(Ready)) != 3 || len(f.workers) != 3 {
@@ -84,6 +85,38 @@ func TestScale_TooManyStartingAreGivenUp(t *testing.T) {
 		}
 		if f.crash.rounds != 0 {
 			t.Error("a worker that was given up counts as a crash")
+		}
+	})
+}
+
+// TestScale_WhoHasBegunIsNotGivenUp: a worker claims requests when it has said that it is ready, heard or not.
+func TestScale_WhoHasBegunIsNotGivenUp(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, f *fakeWorld) {
+		f.behave = func(w *fakeWorker) { w.spawned() }
+		_, _ = f.order(ScaleOrder{To: 3})
+		f.busy[2] = 1
+		_, _ = f.order(ScaleOrder{To: 2})
+		f.pass(time.Hour)
+		if f.ordered[2].killed || !slices.Equal(f.told, []int{2}) {
+			t.Errorf("killed: %v, told to leave: %v", f.ordered[2].killed, f.told)
+		}
+	})
+}
+
+// TestStop_WhoHasBegunIsNotKilled is the same for a stop.
+func TestStop_WhoHasBegunIsNotKilled(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, f *fakeWorld) {
+		f.behave = func(w *fakeWorker) { w.spawned() }
+		_, _ = f.order(ScaleOrder{To: 4})
+		f.busy[2], f.obeys = 1, false
+		f.mail.put(stop{time.Now().Add(time.Minute)})
+		f.pass(shortGrace + time.Second)
+		if f.ordered[2].killed || !f.ordered[3].killed {
+			t.Errorf("who has begun is killed: %v, who has not: %v", f.ordered[2].killed, f.ordered[3].killed)
+		}
+		f.pass(time.Minute)
+		if !f.ordered[2].killed {
+			t.Error("it outlives the grace period")
 		}
 	})
 }
@@ -133,7 +166,7 @@ func TestScale_RecycledBeforeIdle(t *testing.T) {
 		f.served[0], f.busy[0] = 10, 1
 		f.look() // its successor is on its way
 		_, _ = f.order(ScaleOrder{To: 1})
-		if !slices.Equal(f.told, []int{0}) || f.retired[RetireMaxRequests] != 1 {
+		if !slices.Equal(f.told, []int{2, 0}) || f.retired[RetireMaxRequests] != 1 { // its successor, and then itself
 			t.Errorf("told to leave: %v, retired: %v", f.told, f.retired)
 		}
 		f.busy[0] = 0

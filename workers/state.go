@@ -31,7 +31,7 @@ func States() []string { return slices.Clone(stateNames[1:Exited]) }
 
 // transitions is the one table of legal changes. A worker may exit at any time; nobody comes back.
 var transitions = map[State][]State{
-	Starting: {Ready, Stopping, Exited},
+	Starting: {Ready, Draining, Stopping, Exited},
 	Ready:    {Draining, Stopping, Exited},
 	Draining: {Stopping, Exited},
 	Stopping: {Exited},

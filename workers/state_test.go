@@ -7,7 +7,7 @@ import (
 // TestTransitionsWalk holds the legality table to what a worker's life can be, pair by pair.
 func TestTransitionsWalk(t *testing.T) {
 	legal := map[[2]State]bool{
-		{Starting, Ready}: true, {Starting, Stopping}: true, {Starting, Exited}: true,
+		{Starting, Ready}: true, {Starting, Draining}: true, {Starting, Stopping}: true, {Starting, Exited}: true,
 		{Ready, Draining}: true, {Ready, Stopping}: true, {Ready, Exited}: true,
 		{Draining, Stopping}: true, {Draining, Exited}: true,
 		{Stopping, Exited}: true,

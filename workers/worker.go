@@ -51,7 +51,8 @@ func (s *supervisor) move(w *worker, next State) bool {
 	return true
 }
 
-// drain tells a ready worker to leave after what it holds.
+// drain tells a worker to leave after what it holds. One that is still Starting may hold something: it claims requests as
+// soon as it has said that it is ready, whether or not that was heard yet.
 func (s *supervisor) drain(w *worker, reason RetireReason, deadline time.Time) {
 	if !s.move(w, Draining) {
 		return
@@ -107,6 +108,11 @@ func (s *supervisor) checkWorker(w *worker, now time.Time) {
 // checkDraining kills a worker whose time is over.
 func (s *supervisor) checkDraining(w *worker, now time.Time) {
 	if s.due(w.deadline, now) {
+		if w.deadline.Before(s.stopAt) && s.lanes.Busy(w.index) > 0 {
+			w.deadline = s.stopAt // it was ready, and nobody had heard of it
+			s.due(w.deadline, now)
+			return
+		}
 		s.kill(w, w.reason, now)
 		s.due(w.deadline, now)
 		return

@@ -31,7 +31,9 @@ func packaged(t testing.TB, name string) string {
 // serveMeasured starts a penknife and lets happen what makes rare series appear.
 func serveMeasured(t testing.TB) *watched {
 	t.Helper()
-	w := serveWatched(t, "deaths:application", "cache: {enabled: true}\n", testkit.Options{Processes: 2})
+	h := newHTTPS(t, "", "cache: {enabled: true}\n") // certificates have metrics too
+	h.options.Processes = 2
+	w := serveWatched(t, "deaths:application", h.options.Config, h.options)
 	client := testkit.HTTPClient(w.HTTP)
 	client.Get(t, "/")
 	expectStatus(t, client.Do(t, testkit.Call{Target: "/systemexit"}), 500)
