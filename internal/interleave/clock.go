@@ -1,3 +1,5 @@
+//go:build cgo
+
 package interleave
 
 // maxThreads is how many threads an execution can have.

@@ -1,5 +1,5 @@
 // Package interleave runs concurrent code in every order that matters: it is the model checker of the shared-memory queue
-// (docs/decisions, "every order of the queue"). It is for tests.
+// (docs/decisions, "every order of the queue"). It is for tests, and needs cgo.
 //
 // The code under test is the product's own. The Go files of workers/link are compiled with this package in place of sync
 // and sync/atomic (package interleave/rewrite), the C files of python/accel with hooks at each access to memory (package

@@ -1,3 +1,5 @@
+//go:build cgo
+
 package interleave
 
 // access is one thing that an operation touches. Two operations depend on each other if they touch the same thing and one
