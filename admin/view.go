@@ -206,7 +206,7 @@ func (v *view) showTraffic(r *control.Report) {
 }
 
 // stateTones says which states of a worker are worth a look.
-var stateTones = map[string]string{"ready": "good", "starting": "calm", "draining": "warn", "stopping": "bad"}
+var stateTones = map[string]string{"ready": "good", "starting": "calm", "draining": "warn", "suspended": "bad", "stopping": "bad"}
 
 func (v *view) showWorkers(r *control.Report) {
 	doing := map[[2]uint64][]string{}

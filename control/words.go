@@ -58,7 +58,7 @@ type Generation struct {
 type Worker struct {
 	Index    int       `json:"index"`
 	PID      int       `json:"pid"`
-	State    string    `json:"state"`            // starting, ready, draining or stopping
+	State    string    `json:"state"`            // starting, ready, suspended, draining or stopping
 	Reason   string    `json:"reason,omitempty"` // why it must leave
 	Started  time.Time `json:"started"`
 	Uptime   float64   `json:"uptime_seconds"`

@@ -10,6 +10,7 @@
 //	supervisor   one goroutine that owns every worker's life; everything else sends it events
 //	recycling    when a worker has done enough, and how it is replaced without a gap
 //	overdue      requests that take too long: stacks, interruption, and giving the worker up (overdue.go)
+//	suspension   workers and zygotes that a signal has stopped (suspend_linux.go)
 //	launcher     what the supervisor may do to the world; tests give it a fake one
 //	zygote, workerProcess, process   the real world: exec, descriptors, pidfds, wait
 //

@@ -2,6 +2,7 @@ package workers
 
 import (
 	"sync"
+	"syscall"
 	"time"
 
 	"penknife/workers/link"
@@ -60,6 +61,16 @@ type (
 		birth uint64
 		exit  exit
 	}
+	// halted: a signal has stopped the process, or, with 0, it goes on.
+	halted struct {
+		birth uint64
+		by    syscall.Signal
+	}
+	// zygoteHalted: the same for the zygote.
+	zygoteHalted struct {
+		zygote uint64
+		by     syscall.Signal
+	}
 	// overdue: a request passed its time limit in the worker with this index.
 	overdue struct {
 		index   int
@@ -106,6 +117,8 @@ func (workerReady) isEvent()   {}
 func (workerFailed) isEvent()  {}
 func (workerUnfit) isEvent()   {}
 func (workerExited) isEvent()  {}
+func (halted) isEvent()        {}
+func (zygoteHalted) isEvent()  {}
 func (overdue) isEvent()       {}
 func (dumped) isEvent()        {}
 func (slow) isEvent()          {}

@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,12 +24,14 @@ type family struct {
 
 	mu       sync.Mutex
 	known    map[int]bool
-	sessions map[int]bool // of the zygotes: every process of the application is in one, unless it left
+	followed map[int]func(by syscall.Signal) // who wants to know of stops
+	sessions map[int]bool                    // of the zygotes: every process of the application is in one, unless it left
 }
 
 func newFamily() *family {
 	return &family{
-		stop: make(chan struct{}), done: make(chan struct{}), known: map[int]bool{}, sessions: map[int]bool{},
+		stop: make(chan struct{}), done: make(chan struct{}), known: map[int]bool{},
+		followed: map[int]func(syscall.Signal){}, sessions: map[int]bool{},
 	}
 }
 
@@ -105,9 +108,10 @@ func (f *family) remove(pid int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.known, pid)
+	delete(f.followed, pid)
 }
 
-// reap sleeps until a child ends, and then sweeps until no stray is left.
+// reap sleeps until a child ends or is stopped, and then sweeps until no stray is left.
 func (f *family) reap() {
 	defer close(f.done)
 	ended := make(chan os.Signal, 1)
@@ -118,6 +122,7 @@ func (f *family) reap() {
 	for {
 		select {
 		case <-ended:
+			f.heedAll()
 			if later == nil {
 				later = time.After(orphanGrace)
 			}

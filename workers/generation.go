@@ -76,7 +76,7 @@ func newGeneration(number uint64, c Config, d Deps, h *host) (*generation, error
 	g.supervisor = newSupervisor(supervisorConfig{
 		generation: number, wanted: c.Workers.Processes.Min, configured: c.Workers.Processes.Min, mode: auto.mode,
 		bounds: limits, auto: auto, threads: threads, indexes: indexes, startTimeout: c.Workers.StartTimeout,
-		interrupt: interruptGrace(c.Workers),
+		requestTimeout: c.Workers.RequestTimeout, interrupt: interruptGrace(c.Workers),
 		recycling: newRecycling(c.Workers), interpreter: g.launcher.python, log: d.Log, counters: d.Counters,
 	}, g.launcher, g.queue, mail)
 	return g, nil

@@ -37,6 +37,10 @@ func (s *supervisor) handle(e event, now time.Time) {
 		if w := s.byBirth(e.birth); w != nil {
 			s.onWorkerExited(w, e.exit, now)
 		}
+	case halted:
+		s.onHalted(e, now)
+	case zygoteHalted:
+		s.onZygoteHalted(e, now)
 	case overdue:
 		s.onOverdue(e, now)
 	case dumped:
@@ -195,7 +199,7 @@ func (s *supervisor) onWorkerExited(w *worker, e exit, now time.Time) {
 		return
 	}
 	s.log.Error("worker died", attrs...)
-	if w.reason != RetireOverdue && (e.cause != ExitKilled || w.ready.IsZero()) {
+	if w.reason != RetireOverdue && w.reason != RetireSuspended && (e.cause != ExitKilled || w.ready.IsZero()) {
 		s.crash.died(w.started, w.ready, now) // what others killed says nothing about the application
 	}
 	if s.crash.looping() {
@@ -248,6 +252,8 @@ func (s *supervisor) onStop(e stop, now time.Time) {
 			s.stopStarting(w, served, now)
 		case Ready:
 			s.drain(w, RetireShutdown, s.stopAt)
+		case Suspended:
+			s.stopSuspended(w, now)
 		case Draining:
 			if w.deadline.IsZero() || s.stopAt.Before(w.deadline) {
 				w.deadline = s.stopAt

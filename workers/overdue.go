@@ -80,7 +80,7 @@ func (s *supervisor) onOverdue(e overdue, now time.Time) {
 		report("request timeout", dump)
 		s.mail.put(dumped{birth, claim})
 	})
-	if s.interrupt == 0 && w.state == Ready {
+	if s.interrupt == 0 && w.stays() {
 		s.drain(w, RetireOverdue, now.Add(overdueGrace))
 	}
 }
@@ -151,7 +151,7 @@ func (s *supervisor) checkOverdue(w *worker, now time.Time) {
 	}
 	w.overdue = left
 	w.overdueCheck = now.Add(overdueCheck)
-	if w.state == Ready && w.hopeless() > 0 {
+	if w.stays() && w.hopeless() > 0 {
 		s.drain(w, RetireOverdue, now.Add(overdueGrace))
 	}
 	if w.state == Draining && w.hopeless() > 0 && s.lanes.Busy(w.index) <= w.hopeless() {

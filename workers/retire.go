@@ -18,13 +18,14 @@ const (
 	RetireMaxRSS                               // it has grown too large (workers.max_rss)
 	RetireMaxCPU                               // it has used enough processor time (workers.max_cpu_time)
 	RetireScaleDown                            // there are more than wanted
+	RetireSuspended                            // a signal had stopped it for too long
 )
 
 var retireNames = [...]string{
 	RetireShutdown: "shutdown", RetireOverdue: "request_timeout", RetireHostile: "hostile",
 	RetireStartTimeout: "start_timeout", RetireStartFailed: "start_failed",
 	RetireMaxRequests: "max_requests", RetireMaxLifetime: "max_lifetime", RetireMaxRSS: "max_rss",
-	RetireMaxCPU: "max_cpu_time", RetireScaleDown: "scale_down",
+	RetireMaxCPU: "max_cpu_time", RetireScaleDown: "scale_down", RetireSuspended: "suspended",
 }
 
 // String is the name used in logs and on the status page; empty for the zero value.

@@ -8,7 +8,8 @@ import (
 func TestTransitionsWalk(t *testing.T) {
 	legal := map[[2]State]bool{
 		{Starting, Ready}: true, {Starting, Draining}: true, {Starting, Stopping}: true, {Starting, Exited}: true,
-		{Ready, Draining}: true, {Ready, Stopping}: true, {Ready, Exited}: true,
+		{Ready, Suspended}: true, {Ready, Draining}: true, {Ready, Stopping}: true, {Ready, Exited}: true,
+		{Suspended, Ready}: true, {Suspended, Draining}: true, {Suspended, Stopping}: true, {Suspended, Exited}: true,
 		{Draining, Stopping}: true, {Draining, Exited}: true,
 		{Stopping, Exited}: true,
 	}
@@ -41,7 +42,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	walk("State", int(Exited), func(v int) string { return State(v).String() })
-	walk("RetireReason", int(RetireScaleDown), func(v int) string { return RetireReason(v).String() })
+	walk("RetireReason", int(RetireSuspended), func(v int) string { return RetireReason(v).String() })
 	walk("StartKind", int(StartSystem), func(v int) string { return StartKind(v).String() })
 	walk("ExitCause", int(ExitUnknown), func(v int) string { return ExitCause(v).String() }) // the last is "unknown"
 	walk("ScaleMode", int(ScaleQueue), func(v int) string { return ScaleMode(v).String() })

@@ -28,11 +28,13 @@ type supervisorConfig struct {
 	threads      int // of each worker
 	indexes      int // worker indexes that the queue has; the surplus over bounds.most is for replacements
 	startTimeout time.Duration
-	interrupt    time.Duration // that the application has to give way to an exception; 0: there is none
-	recycling    recycling
-	interpreter  string // its path, for messages
-	log          *slog.Logger
-	counters     Counters
+	// requestTimeout is also how long a worker may be suspended; 0: there is no limit.
+	requestTimeout time.Duration
+	interrupt      time.Duration // that the application has to give way to an exception; 0: there is none
+	recycling      recycling
+	interpreter    string // its path, for messages
+	log            *slog.Logger
+	counters       Counters
 }
 
 // supervisor owns the life of one generation's zygote and workers. Everything below mail belongs to the goroutine

@@ -1,6 +1,9 @@
 package workers
 
-import "time"
+import (
+	"syscall"
+	"time"
+)
 
 // worker is the supervisor's record of one worker process. Only the supervisor's goroutine touches it.
 type worker struct {
@@ -22,9 +25,11 @@ type worker struct {
 	overdue  []*overdueRequest
 	// overdueCheck is the next look at those, dumped when slow ones last had its stacks shown.
 	overdueCheck, dumped time.Time
-	blocked              bool // overdue requests hold all its threads
-	settled              bool // has lived for stableLife, and that was said
-	stuck                bool // was killed and does not go
+	blocked              bool           // overdue requests hold all its threads
+	halted               time.Time      // when a signal has stopped the process; zero: it runs
+	haltedBy             syscall.Signal // which
+	settled              bool           // has lived for stableLife, and that was said
+	stuck                bool           // was killed and does not go
 
 	limits lifeLimits
 	enough RetireReason // the limit that it has reached; it stays Ready until its successor is
@@ -86,11 +91,14 @@ func (s *supervisor) checkWorker(w *worker, now time.Time) {
 			s.due(w.deadline, now)
 		}
 	case Ready:
+		s.suspend(w, now)
 		if !w.settled && s.crash.rounds > 0 && s.due(w.ready.Add(stableLife), now) {
 			w.settled = true
 			s.crash.lived(w.started)
 			s.dirty = true
 		}
+	case Suspended:
+		s.checkSuspended(w, now)
 	case Draining:
 		s.checkDraining(w, now)
 	case Stopping:

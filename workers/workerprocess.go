@@ -87,6 +87,7 @@ func (w *workerProcess) adopt(pid int) error {
 		return err
 	}
 	w.process = p
+	w.host.family.follow(pid, func(by syscall.Signal) { w.mail.put(halted{w.birth, by}) })
 	w.host.pump(w.stdout, w.log.With("stream", "stdout"), nil, w.flow)
 	w.host.pump(w.stderr, w.log.With("stream", "stderr"), nil, w.flow)
 	go w.readControl() // ends with the socket, at the latest by watch

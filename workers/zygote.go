@@ -113,6 +113,7 @@ func (l *zygoteLauncher) startZygote(number uint64) (pid int, err error) {
 	if z.process, err = l.execute(theirs); err != nil {
 		return 0, err
 	}
+	l.host.family.follow(z.process.pid, func(by syscall.Signal) { z.mail.put(zygoteHalted{z.number, by}) })
 	l.host.family.addSession(z.process.pid)
 	l.sessions[z.process.pid] = true
 	if err := raiseOOMScore(z.process.pid, l.oomScore); err != nil {

@@ -1,6 +1,9 @@
 package workers
 
-import "time"
+import (
+	"syscall"
+	"time"
+)
 
 // zygoteRecord is the supervisor's record of the generation's zygote.
 type zygoteRecord struct {
@@ -12,8 +15,12 @@ type zygoteRecord struct {
 	ready    time.Time // zero until it was
 	deadline time.Time // start limit, then that of stopping
 	stopping bool
-	refusal  *StartError // what it said before it gave up
-	crash    backoff
+	halted   time.Time      // when a signal has stopped the process; zero: it runs
+	haltedBy syscall.Signal // which
+	// suspended: it stays so, and that was said.
+	suspended bool
+	refusal   *StartError // what it said before it gave up
+	crash     backoff
 }
 
 func (z *zygoteRecord) exists() bool { return z.pid != 0 }
@@ -38,6 +45,8 @@ func (s *supervisor) checkZygote(now time.Time) {
 			z.refusal = s.noPython("it did nothing for " + s.startTimeout.String())
 		}
 		s.launcher.killZygote()
+	default:
+		s.checkHaltedZygote(now)
 	}
 }
 
@@ -53,7 +62,7 @@ func (s *supervisor) startZygote(now time.Time) {
 		return
 	}
 	z.pid, z.started, z.ready, z.refusal, z.stopping = pid, now, time.Time{}, nil, false
-	z.begun, z.deadline = false, time.Time{}
+	z.begun, z.deadline, z.halted, z.suspended = false, time.Time{}, time.Time{}, false
 	if s.startTimeout > 0 {
 		z.deadline = now.Add(s.startTimeout)
 	}
