@@ -139,7 +139,10 @@ func (s *slot) checkDone(now time.Time) delivery {
 		return delivery{}
 	}
 	d := s.advance()
-	if s.step != stepWaiting || s.progressed(true, now) || now.Sub(s.watch.since) < announcedFile {
+	if !s.watch.ended {
+		s.watch.ended, s.watch.since = true, now // what the application took is no part of it
+	}
+	if s.step != stepWaiting || now.Sub(s.watch.since) < announcedFile {
 		return d
 	}
 	return d.and(s.damaged(s.holder, "a file was announced that never came"))

@@ -97,6 +97,7 @@ type slot struct {
 type watch struct {
 	since    time.Time // of the state below; zero: not seen yet
 	claimed  bool
+	ended    bool // the worker has done with it, and that is the state
 	produced uint64
 	slow     bool // said once
 	overdue  bool
