@@ -201,18 +201,31 @@ static int add(pk_request *r, PyObject *environ, scheme *s, const uint8_t *const
     return status;
 }
 
-/* Walks the var block. Go checked it; a block that does not add up is refused all the same. */
+/* Reads each byte once: what was checked must be what is used. */
+static size_t size_at(const uint8_t *at) {
+    return (size_t)(__atomic_load_n(at, __ATOMIC_RELAXED) | __atomic_load_n(at + 1, __ATOMIC_RELAXED) << 8);
+}
+
+static int malformed(void) {
+    PyErr_SetString(PyExc_RuntimeError, "penknife: malformed var block in the queue");
+    return -1;
+}
+
+/* Walks the var block. Go checked it, and other workers can have written over it and its length since: what does not add
+ * up is refused, and nothing outside of the slot's own area is read. */
 static int add_all(pk_request *r, PyObject *environ, scheme *s) {
     const uint8_t *at = r->slot.vars;
-    size_t left = *PK_U32(r->slot.control, PK_S_VARS_LEN);
+    size_t left = pk_load(PK_U32(r->slot.control, PK_S_VARS_LEN));
+    if (left > r->lane.queue->vars_area) {
+        return malformed();
+    }
     while (left > 0) {
         const uint8_t *part[2];
         size_t size[2];
         for (int i = 0; i < 2; i++) {
-            size[i] = left >= 2 ? (size_t)(at[0] | at[1] << 8) : 0;
-            if (left < 2 || left - 2 < size[i]) {
-                PyErr_SetString(PyExc_RuntimeError, "penknife: malformed var block in the queue");
-                return -1;
+            size[i] = left >= 2 ? size_at(at) : 0;
+            if (left < 2 || left - 2 < size[i] || (i == 0 && size[i] == 0)) {
+                return malformed();
             }
             part[i] = at + 2;
             at += 2 + size[i];
