@@ -72,7 +72,7 @@ const maxTop = 1000
 
 // routeCache adds the routes about the response cache.
 func routeCache(mux *http.ServeMux, cache CacheControl) {
-	mux.HandleFunc("POST /cache/purge", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST /cache/purge", bare(func(w http.ResponseWriter, r *http.Request) {
 		q, err := purgeOf(r.URL.Query())
 		if err == nil && cache == nil {
 			http.Error(w, ErrNoCache.Error(), http.StatusConflict)
@@ -88,7 +88,7 @@ func routeCache(mux *http.ServeMux, cache CacheControl) {
 			return
 		}
 		answer(w, http.StatusOK, Purged{Removed: n})
-	})
+	}, "url", "prefix", "tag", "all"))
 	mux.HandleFunc("GET /cache/stats", func(w http.ResponseWriter, r *http.Request) {
 		if cache == nil {
 			http.Error(w, ErrNoCache.Error(), http.StatusConflict)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -59,31 +58,7 @@ func New(deps Deps) *Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, deps.Status()) })
 	mux.HandleFunc("GET /report", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, deps.Report()) })
-	mux.HandleFunc("POST /reload", func(w http.ResponseWriter, r *http.Request) {
-		answer(w, http.StatusOK, deps.Reload(r.Context()))
-	})
-	mux.HandleFunc("POST /scale", func(w http.ResponseWriter, r *http.Request) {
-		var order ScaleOrder
-		if err := json.NewDecoder(io.LimitReader(r.Body, orderLimit)).Decode(&order); err != nil {
-			http.Error(w, "not an order: "+err.Error(), http.StatusBadRequest)
-			return
-		}
-		answer(w, http.StatusOK, deps.Scale(r.Context(), order))
-	})
-	mux.HandleFunc("POST /reopen-logs", func(w http.ResponseWriter, r *http.Request) {
-		if err := deps.ReopenLogs(r.Context()); err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		answer(w, http.StatusOK, struct{}{})
-	})
-	mux.HandleFunc("POST /upgrade", func(w http.ResponseWriter, r *http.Request) {
-		answer(w, http.StatusOK, deps.Upgrade(r.Context()))
-	})
-	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, r *http.Request) {
-		deps.Stop(r.URL.Query().Get("fast") == "true")
-		answer(w, http.StatusAccepted, struct{}{})
-	})
+	routeOrders(mux, deps)
 	routeCache(mux, deps.Cache)
 	if deps.Calls != nil {
 		mux.HandleFunc("GET "+CallsPath, s.takeCalls)
