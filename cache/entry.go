@@ -26,6 +26,8 @@ type entry struct {
 	flags    entryFlags
 	status   int
 	received int64 // when it came, or was last confirmed; nanoseconds since 1970
+	// stamp is the same with the reading of the monotonic clock, which nobody sets; zero in an entry of another process.
+	stamp time.Time
 
 	initialAge, lifetime, swr, sie time.Duration
 	lastModified                   int64 // seconds since 1970, 0: none

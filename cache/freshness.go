@@ -59,7 +59,11 @@ func (a *answer) initialAge(asked, received time.Time) time.Duration {
 
 // age is current_age of RFC 9111 section 4.2.3.
 func (e *entry) age(now time.Time) time.Duration {
-	return e.initialAge + max(time.Duration(now.UnixNano()-e.received), 0)
+	resident := time.Duration(now.UnixNano() - e.received)
+	if !e.stamp.IsZero() {
+		resident = now.Sub(e.stamp)
+	}
+	return e.initialAge + max(resident, 0)
 }
 
 // usability is what may be done with a stored answer for a request.

@@ -92,7 +92,7 @@ func New(cfg configs.Cache, deps Deps) *Handler {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
 	h := &Handler{
-		deps: deps, flights: newFlights(), passing: newPassing(), purged: newPurged(),
+		deps: deps, flights: newFlights(), passing: newPassing(deps.Now()), purged: newPurged(),
 		refreshes: make(chan struct{}, max(cfg.Revalidations, 1)),
 	}
 	h.visits.New = func() any { return &visit{h: h} }

@@ -14,7 +14,7 @@ import (
 func (f *fetch) newEntry(status int, reason []byte, a *answer, v verdict) *entry {
 	e := &entry{
 		status: status, reason: reason, etag: a.etag, lastModified: a.lastModified, date: a.date,
-		received: f.received.UnixNano(), initialAge: a.initialAge(f.asked, f.received), lifetime: v.lifetime,
+		received: f.received.UnixNano(), stamp: f.received, initialAge: a.initialAge(f.asked, f.received), lifetime: v.lifetime,
 	}
 	if e.date == 0 {
 		e.date = f.received.Unix()
@@ -70,6 +70,7 @@ func (f *fetch) store(e *entry, a *answer) (*entry, Reason) {
 	if f.stale != nil && f.stale.used != nil {
 		stored.used = f.stale.used
 	}
+	stored.stamp = e.stamp
 	stored.used.fetches.Add(1)
 	if reason := f.putValue(key, value, stored, item{tags: a.tags, until: until}); reason != 0 {
 		return nil, reason

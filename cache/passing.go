@@ -10,14 +10,19 @@ import (
 const passingSlots = 1 << 13
 
 // passing remembers for a while which keys have answers that cannot be cached, so that requests for them do not wait for
-// each other. A slot is a part of the key's hash and the second in which it is forgotten. Two keys with the same hash
+// each other. A slot is a part of the key's hash and the second since born in which it is forgotten. Two keys with the same hash
 // are taken for each other, about once in 2^45 pairs: their requests do not wait, and nothing else happens.
 type passing struct {
 	seed  maphash.Seed
+	born  time.Time
 	slots [passingSlots]atomic.Uint64
 }
 
-func newPassing() *passing { return &passing{seed: maphash.MakeSeed()} }
+func newPassing(now time.Time) *passing {
+	return &passing{seed: maphash.MakeSeed(), born: now.Add(-time.Hour)} // so that 0 is long ago
+}
+
+func (p *passing) second(at time.Time) uint32 { return uint32(at.Sub(p.born) / time.Second) }
 
 // place gives the slot for a key and the class of its requests, and what it has in the upper half.
 func (p *passing) place(key []byte, class uint8) (*atomic.Uint64, uint64) {
@@ -28,12 +33,12 @@ func (p *passing) place(key []byte, class uint8) (*atomic.Uint64, uint64) {
 func (p *passing) has(key []byte, class uint8, now time.Time) bool {
 	slot, mark := p.place(key, class)
 	value := slot.Load()
-	return value&^(1<<32-1) == mark && uint32(value) > uint32(now.Unix())
+	return value&^(1<<32-1) == mark && uint32(value) > p.second(now)
 }
 
 func (p *passing) add(key []byte, class uint8, until time.Time) {
 	slot, mark := p.place(key, class)
-	slot.Store(mark | uint64(uint32(until.Unix())))
+	slot.Store(mark | uint64(p.second(until)))
 }
 
 func (p *passing) remove(key []byte, class uint8) {

@@ -131,7 +131,8 @@ func (s *Store) Prepare(options Options) (commit func(), err error) {
 func (s *Store) Look() {
 	now := s.deps.Now()
 	last := s.looked.Load()
-	if now.UnixNano()-last < int64(lookEvery) || !s.looked.CompareAndSwap(last, now.UnixNano()) {
+	passed := now.UnixNano() - last // negative when somebody has set the clock back
+	if passed >= 0 && passed < int64(lookEvery) || !s.looked.CompareAndSwap(last, now.UnixNano()) {
 		return
 	}
 	select {

@@ -109,6 +109,21 @@ func TestRenewedFiles(t *testing.T) {
 	}
 }
 
+// TestRenewedFiles_TheClockIsSetBack: the files are looked at all the same, and not an hour later.
+func TestRenewedFiles_TheClockIsSetBack(t *testing.T) {
+	authority, dir := testkit.NewAuthority(t, "ca"), testkit.Dir(t)
+	first := authority.IssueInto(t, dir, "one", nil)
+	b := newBench(t, Options{Pairs: []Pair{pairOf(first)}}, nil)
+	if !b.after(lookEvery).Equal(first.Leaf) {
+		t.Fatal("another certificate")
+	}
+	second := authority.IssueInto(t, dir, "two", nil)
+	b.now = testkit.Stepped(b.now, -time.Hour)
+	if !b.after(lookEvery).Equal(second.Leaf) {
+		t.Error("the renewal is not shown")
+	}
+}
+
 // TestSymbolicLinks: as certbot (a link to the file) and Kubernetes (a link to the directory) renew.
 func TestSymbolicLinks(t *testing.T) {
 	authority, dir := testkit.NewAuthority(t, "ca"), testkit.Dir(t)

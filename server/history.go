@@ -104,7 +104,7 @@ func (h *history) watch() bool {
 			s := h.sampleOf(m, now, now.Sub(begin))
 			h.keep(s)
 			begin = now
-			if s.Requests > 0 || m.busy || now.Sub(time.Unix(0, h.looked.Load())) < historyLinger {
+			if s.Requests > 0 || m.busy || h.regarded(now) {
 				active = now
 			}
 			if now.Sub(active) >= historyLinger {
@@ -112,6 +112,12 @@ func (h *history) watch() bool {
 			}
 		}
 	}
+}
+
+// regarded tells whether somebody has looked lately; a look of the future is from before the clock was set back.
+func (h *history) regarded(now time.Time) bool {
+	since := now.Sub(time.Unix(0, h.looked.Load()))
+	return since >= 0 && since < historyLinger
 }
 
 func (h *history) sampleOf(m moment, now time.Time, length time.Duration) control.Sample {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"penknife/configs"
+	"penknife/internal/testkit"
 )
 
 // siblings are a file and what stands beside it, in sizes that make sense.
@@ -176,5 +177,22 @@ func TestNamesWithContentHash(t *testing.T) {
 		if hasContentHash(name) != want {
 			t.Errorf("%q: %v", name, !want)
 		}
+	}
+}
+
+// TestSiblings_TheClockIsSetBack: the list of siblings is a second old all the same, and not for an hour.
+func TestSiblings_TheClockIsSetBack(t *testing.T) {
+	s := newSite(t, siblings(), nil)
+	accept := "Accept-Encoding: br"
+	for range 2 {
+		if got := s.get("/static/none.txt", accept); got.fields["content-encoding"] != "" {
+			t.Fatalf("%+v", got)
+		}
+	}
+	s.write("none.txt.br", "brotli")
+	r := request("GET", "/static/none.txt", accept)
+	r.Start = testkit.Stepped(r.Start.Add(2*siblingsFor), -time.Hour)
+	if got := s.do(r); got.fields["content-encoding"] != "br" {
+		t.Errorf("%+v", got)
 	}
 }

@@ -112,7 +112,7 @@ func (m *mount) choose(p place, a *asked, now time.Time) place {
 
 // siblingsOf tells which siblings of a file there are.
 func (m *mount) siblingsOf(p *place, now time.Time) codingSet {
-	if p.held != nil && now.UnixNano()-p.held.codingAt.Load() < int64(siblingsFor) {
+	if p.held != nil && int64(now.Sub(m.born))-p.held.codingAt.Load() < int64(siblingsFor) {
 		return codingSet(p.held.codings.Load())
 	}
 	var set codingSet
@@ -123,7 +123,7 @@ func (m *mount) siblingsOf(p *place, now time.Time) codingSet {
 	}
 	if p.held != nil {
 		p.held.codings.Store(uint32(set))
-		p.held.codingAt.Store(now.UnixNano())
+		p.held.codingAt.Store(int64(now.Sub(m.born)))
 	}
 	return set
 }

@@ -26,30 +26,34 @@ func newLocal(limit int64, now func() time.Time, gone func(string)) (*local, err
 	cache, err := otter.New(&otter.Options[string, *entry]{
 		MaximumWeight:    uint64(l.limit),
 		Weigher:          func(_ string, e *entry) uint32 { return uint32(min(e.cost, math.MaxUint32)) },
-		ExpiryCalculator: otter.ExpiryWritingFunc(func(o otter.Entry[string, *entry]) time.Duration { return remaining(o) }),
+		ExpiryCalculator: otter.ExpiryWritingFunc(func(o otter.Entry[string, *entry]) time.Duration { return remaining(o, now()) }),
 		OnAtomicDeletion: l.dropped,
 		// Its upkeep runs in the call that makes it necessary: no goroutine, and Set returns when there is room again.
 		Executor: func(run func()) { run() },
-		Clock:    clock(now),
+		Clock:    clock{now, now()},
 	})
 	l.cache = cache
 	return l, err
 }
 
-// clock gives otter our time, and no ticks: an idle server is not woken to look for what has expired.
-type clock func() time.Time
+// clock gives otter the time that has passed since a moment, which goes on evenly when somebody sets the machine's clock,
+// and no ticks: an idle server is not woken to look for what has expired.
+type clock struct {
+	now  func() time.Time
+	born time.Time
+}
 
-func (c clock) NowNano() int64 { return c().UnixNano() }
+func (c clock) NowNano() int64 { return int64(c.now().Sub(c.born)) }
 
 func (c clock) Tick(time.Duration) <-chan time.Time { return nil }
 
 // remaining tells otter how long an entry may live.
-func remaining(o otter.Entry[string, *entry]) time.Duration {
+func remaining(o otter.Entry[string, *entry], now time.Time) time.Duration {
 	expires := o.Value.item.Expires
 	if expires.IsZero() {
 		return math.MaxInt64
 	}
-	return max(time.Duration(expires.UnixNano()-o.SnapshotAtNano), 1)
+	return max(expires.Sub(now), 1)
 }
 
 // get gives a live entry.

@@ -22,6 +22,12 @@ func (a *arena) only(t *testing.T, outcomes ...string) {
 			t.Errorf("%d requests: %s", count[outcome], outcome)
 		}
 	}
+	for _, r := range a.load.ledger.failed() {
+		if !slices.Contains(outcomes, r.outcome) {
+			t.Errorf("request %s by %s, sent %v after the fault, took %v: %s: %s", r.number, r.way,
+				r.sent.Sub(a.fault).Round(time.Microsecond), r.took.Round(time.Microsecond), r.outcome, r.detail)
+		}
+	}
 	t.Logf("load: %s", summary(count))
 }
 
