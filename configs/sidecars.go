@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"syscall"
@@ -41,10 +42,22 @@ type CronJob struct {
 	Timeout  time.Duration `yaml:"timeout"`  // 0: none
 }
 
+var (
+	errZone  = errors.New("there is nothing behind the time zone")
+	errNever = errors.New("that never comes")
+)
+
 // ParseSchedule reads the five fields of crontab(5), or @hourly, @daily, @weekly, @monthly, @yearly or "@every 90s". A
 // prefix "CRON_TZ=Europe/Berlin " sets the time zone, which is the machine's otherwise.
 func ParseSchedule(text string) (cron.Schedule, error) {
-	schedule, err := cron.ParseStandard(text)
+	err := errZone
+	var schedule cron.Schedule
+	if zone := strings.HasPrefix(text, "TZ=") || strings.HasPrefix(text, "CRON_TZ="); !zone || strings.Contains(text, " ") {
+		schedule, err = cron.ParseStandard(text) // panics at a zone with nothing behind it
+	}
+	if err == nil && schedule.Next(time.Unix(0, 0)).IsZero() {
+		err = errNever // in five years
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%q is no schedule as in crontab, such as \"*/5 * * * *\" or @daily: %w", text, err)
 	}

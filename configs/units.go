@@ -112,7 +112,7 @@ func (p Percent) String() string { return strconv.Itoa(int(p)) + "%" }
 func ParseRatio(text string) (Ratio, error) {
 	digits, percent := strings.CutSuffix(text, "%")
 	n, err := strconv.ParseFloat(digits, 64)
-	if err != nil {
+	if err != nil || math.IsNaN(n) {
 		return 0, fmt.Errorf("%q is not a part of a whole: write a number from 0 to 1, such as 0.25", text)
 	}
 	if percent {
