@@ -12,8 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/activation"
-
 	"penknife/admin"
 	"penknife/appcalls"
 	"penknife/cache"
@@ -55,7 +53,11 @@ type Options struct {
 // the grace period; *AppError if the application does not start; *configs.Problems if the configuration turns out to
 // be unusable.
 func Run(ctx context.Context, options Options) error {
-	options.Activated = activation.Files(true)
+	activated, err := sockets.Activated(os.Getenv, os.Getpid())
+	if err != nil {
+		return err
+	}
+	options.Activated = activated
 	for _, name := range osproc.Variables {
 		if err := os.Unsetenv(name); err != nil { // meant for us, and not for the application
 			return err
