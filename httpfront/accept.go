@@ -4,12 +4,10 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"runtime/debug"
-	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"penknife/streams"
 )
 
 // How long a failing accept pauses, and how long a refused connection may take to read its answer.
@@ -52,28 +50,9 @@ const maxLastAccepts = 4096
 
 // acceptRest takes the connections that wait in the listener already: closing it would break them.
 func (s *Server) acceptRest(ln net.Listener) {
-	socket, ok := ln.(syscall.Conn)
-	if !ok {
-		return
+	if waiting, ok := ln.(*streams.Listener); ok {
+		_ = waiting.Rest(maxLastAccepts, s.admit) // an error is a listener that is closed
 	}
-	raw, err := socket.SyscallConn()
-	if err != nil {
-		return
-	}
-	_ = raw.Control(func(listening uintptr) { // an error is a listener that is closed
-		for range maxLastAccepts {
-			fd, _, err := unix.Accept4(int(listening), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-			if err != nil {
-				return
-			}
-			file := os.NewFile(uintptr(fd), "connection")
-			nc, err := net.FileConn(file)
-			_ = file.Close()
-			if err == nil {
-				s.admit(nc)
-			}
-		}
-	})
 }
 
 // admit starts serving a connection, or refuses it.

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -169,7 +169,7 @@ func TestNagleIsOff(t *testing.T) {
 	c.send(get + "\r\n")
 	c.response()
 	for _, served := range f.conns.snapshot() {
-		raw, err := served.Conn.(*net.TCPConn).SyscallConn()
+		raw, err := served.Conn.(syscall.Conn).SyscallConn()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -39,7 +39,7 @@ type scratch struct {
 // socket's own Close and SetReadDeadline, which Shutdown calls.
 type conn struct {
 	net.Conn           // the socket
-	input    io.Reader // the socket's, as output: a direct, or the Conn itself; or TLS over it
+	input    io.Reader // the socket, as output; or TLS over it
 	output   io.Writer
 	secured  *secured        // nil without TLS, and before it
 	socket   syscall.RawConn // nil: what the client has not taken cannot be measured
@@ -61,9 +61,6 @@ type conn struct {
 	readStale             bool      // the read deadline has fired and must be set anew
 	unsent                int       // see goesOn
 
-	vector  [2][]byte   // for writev
-	buffers net.Buffers // over vector
-
 	exchange
 }
 
@@ -71,8 +68,8 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{Conn: nc, input: nc, output: nc, srv: s, now: time.Now(), peer: newPeer(nc, s.trusted.Contains)}
 	c.peer.ids = s.ids
 	c.body.c = c
-	if d := newDirect(nc); d != nil {
-		c.input, c.output, c.socket = d, d, d.raw
+	if socket, ok := nc.(syscall.Conn); ok {
+		c.socket, _ = socket.SyscallConn() // an error: it is closed already
 	}
 	return c
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"penknife/sockets"
+	"penknife/streams"
 )
 
 // deadlineSlack is how much later than asked a deadline of the socket may be. Arming one costs a runtime timer, so it
@@ -144,26 +145,21 @@ func (c *conn) write(b []byte) error {
 
 // write2 sends a and then b, together if the socket can.
 func (c *conn) write2(a, b []byte) error {
-	c.vector = [2][]byte{a, b}
-	c.buffers = c.vector[:]
-	defer func() { c.vector, c.buffers = [2][]byte{}, nil }()
+	stream, ok := c.output.(*streams.Stream)
+	if !ok {
+		return errors.Join(c.write(a), c.write(b))
+	}
 	for c.unsent = unknownUnsent; ; c.now = time.Now() {
 		if err := c.armWrite(); err != nil {
 			return err
 		}
-		n, err := c.buffers.WriteTo(c.vectored())
-		if !c.goesOn(n, err) {
+		n, err := stream.Write2(a, b)
+		if !c.goesOn(int64(n), err) {
 			return err
 		}
+		first := min(n, len(a))
+		a, b = a[first:], b[n-first:]
 	}
-}
-
-// vectored is what several buffers are written to: only the socket itself takes them in one call.
-func (c *conn) vectored() io.Writer {
-	if c.secured != nil {
-		return c.output
-	}
-	return c.Conn
 }
 
 // hasInput tells whether the socket holds bytes that were not read, without waiting.
@@ -212,7 +208,7 @@ func (c *conn) lingerOn() {
 
 // reset makes Close send a TCP reset: the only way to tell a client that a body which ends with the connection is cut.
 func (c *conn) reset() {
-	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+	if tcp, ok := c.Conn.(interface{ SetLinger(int) error }); ok {
 		tcp.SetLinger(0)
 	}
 }

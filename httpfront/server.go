@@ -9,6 +9,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/valyala/fasthttp"
 
@@ -18,6 +19,7 @@ import (
 	"penknife/httpdate"
 	"penknife/requestids"
 	"penknife/sockets"
+	"penknife/streams"
 )
 
 // Sizes of fasthttp's buffers for one connection. A head that does not fit is handed over in a shorter form, and the
@@ -163,10 +165,21 @@ func New(cfg configs.HTTP, limits configs.Limits, deps Deps) (*Server, error) {
 }
 
 // Serve accepts connections from ln until Shutdown, and then returns nil. It closes ln. Any other return is an error
-// of ln that will not go away; connections already accepted are served on. It blocks, and may be called for several
-// listeners at once.
+// of ln that will not go away, or that there is no descriptor left to accept with (streams.Listen); connections already
+// accepted are served on. It blocks, and may be called for several listeners at once.
 func (s *Server) Serve(ln net.Listener) error {
 	defer ln.Close()
+	if _, isSocket := ln.(syscall.Conn); isSocket {
+		direct, err := streams.Listen(ln)
+		switch {
+		case err != nil && s.conns.isReleased():
+			return ErrStopped
+		case err != nil:
+			return err
+		}
+		defer direct.Close()
+		ln = direct
+	}
 	if !s.conns.addListener(ln) {
 		return ErrStopped
 	}

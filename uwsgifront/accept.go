@@ -12,6 +12,7 @@ import (
 
 	"penknife/clients"
 	"penknife/gateway"
+	"penknife/streams"
 )
 
 const (
@@ -112,7 +113,7 @@ func (a *acceptor) takeAll(listening int) unix.Errno {
 	a.inside.Store(true)
 	defer a.inside.Store(false)
 	for !a.srv.conns.stopping.Load() {
-		fd, errno := acceptConn(listening, a.peerPlace())
+		fd, errno := streams.Accept(listening, a.peerPlace())
 		switch errno {
 		case 0:
 			a.pause = 0
@@ -133,7 +134,7 @@ func (a *acceptor) takeLast() error {
 	a.ln.Close()
 	return a.raw.Control(func(listening uintptr) {
 		for range maxLastAccepts {
-			fd, errno := acceptConn(int(listening), a.peerPlace())
+			fd, errno := streams.Accept(int(listening), a.peerPlace())
 			if errno != 0 {
 				break
 			}
@@ -147,9 +148,9 @@ func (a *acceptor) takeLast() error {
 func (a *acceptor) take(fd int) {
 	s := a.srv
 	if !a.isUnix && !a.admits() {
-		closeSocket(fd)
+		streams.Close(fd)
 		s.counter.ConnectionRefused(clients.RefusedAddress)
-		s.warn("peer refused", "reason", clients.RefusedAddress, "client", peerAddr(&a.peer).String(), "listen", a.ln.Addr().String())
+		s.warn("peer refused", "reason", clients.RefusedAddress, "client", streams.PeerAddr(&a.peer).String(), "listen", a.ln.Addr().String())
 		return
 	}
 	c := s.conns.acquire(s)
@@ -224,7 +225,7 @@ func (a *acceptor) peerPlace() *unix.RawSockaddrAny {
 
 // admits applies allow_from and deny_from to the last peer; without the first, only this machine is let in.
 func (a *acceptor) admits() bool {
-	ip := peerAddr(&a.peer).Addr()
+	ip := streams.PeerAddr(&a.peer).Addr()
 	access := a.srv.access.Load()
 	return access.Admits(ip) && (access.Selective() || ip.Unmap().IsLoopback())
 }

@@ -14,6 +14,7 @@ import (
 
 	"penknife/gateway"
 	"penknife/sockets"
+	"penknife/streams"
 )
 
 const (
@@ -49,7 +50,7 @@ type conn struct {
 	buf   []byte // what was received
 	have  int    // bytes of buf
 	head  []byte // of the answer
-	msg   message
+	msg   streams.Message
 	vars  []byte // the block, when it had to be changed
 	path  []byte // SCRIPT_NAME + PATH_INFO
 	req   gateway.Request
@@ -131,7 +132,7 @@ func (c *conn) close() {
 	case file != nil:
 		file.Close()
 	case fd >= 0:
-		closeSocket(fd) // under the lock, or cut could hit the number's next owner
+		streams.Close(fd) // under the lock, or cut could hit the number's next owner
 	}
 	c.mu.Unlock()
 	if fd < 0 {
@@ -188,7 +189,7 @@ func (c *conn) join() error {
 // read waits for bytes until the deadline, a zero one being none. Errors: io.EOF, os.ErrDeadlineExceeded, or what the
 // socket says.
 func (c *conn) read(p []byte, deadline time.Time) (int, error) {
-	n, errno := readSocket(c.fd, p)
+	n, errno := streams.Read(c.fd, p)
 	if errno == unix.EAGAIN {
 		if err := c.join(); err != nil {
 			return 0, err
@@ -197,7 +198,7 @@ func (c *conn) read(p []byte, deadline time.Time) (int, error) {
 			return 0, err
 		}
 		err := c.raw.Read(func(fd uintptr) bool {
-			n, errno = readSocket(int(fd), p)
+			n, errno = streams.Read(int(fd), p)
 			return errno != unix.EAGAIN
 		})
 		if err != nil {
@@ -217,7 +218,7 @@ func (c *conn) read(p []byte, deadline time.Time) (int, error) {
 // *gateway.Error of KindClientGone.
 func (c *conn) write(head, body []byte, flags int) error {
 	for len(head)+len(body) > 0 {
-		n, errno := c.msg.send(c.fd, head, body, flags)
+		n, errno := c.msg.Send(c.fd, head, body, flags)
 		if errno == unix.EAGAIN {
 			var err error
 			if n, errno, err = c.sendWaiting(head, body, flags); err != nil {
@@ -235,7 +236,7 @@ func (c *conn) write(head, body []byte, flags int) error {
 // sendWaiting sends some bytes as soon as the socket takes any.
 func (c *conn) sendWaiting(head, body []byte, flags int) (n int, errno unix.Errno, err error) {
 	err = c.awaitWrite(func(fd int) bool {
-		n, errno = c.msg.send(fd, head, body, flags)
+		n, errno = c.msg.Send(fd, head, body, flags)
 		return errno != unix.EAGAIN
 	})
 	return n, errno, err
@@ -243,7 +244,7 @@ func (c *conn) sendWaiting(head, body []byte, flags int) (n int, errno unix.Errn
 
 // push sends what fits without waiting, and gives the rest. The error is of KindClientGone.
 func (c *conn) push(head, body []byte) (restHead, restBody []byte, err error) {
-	n, errno := c.msg.send(c.fd, head, body, 0)
+	n, errno := c.msg.Send(c.fd, head, body, 0)
 	switch errno {
 	case 0:
 		restHead, restBody = c.advance(head, body, n)

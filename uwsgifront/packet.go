@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"penknife/gateway"
+	"penknife/streams"
 	"penknife/uwsgiproto"
 )
 
@@ -17,7 +18,7 @@ var errNobody = errors.New("uwsgifront: the connection brought no byte")
 // tryServe is the fast path. It reads once; if the packet and the whole body are there, it asks the handler. It gives
 // false, with the connection as it was, when there is nothing to read yet.
 func (c *conn) tryServe() bool {
-	n, errno := readSocket(c.fd, c.buf)
+	n, errno := streams.Read(c.fd, c.buf)
 	switch {
 	case errno == unix.EAGAIN:
 		return false

@@ -12,7 +12,7 @@ const module = "penknife/"
 
 // bottom is the row that everyone may import and whose packages never import each other.
 var bottom = []string{"gateway", "uwsgiproto", "configs", "metrics", "python", "sockets", "control", "httpdate", "watch", "incidents", "requestids", "logsinks",
-	"osproc", "handover", "proxyproto", "clients", "certs"}
+	"osproc", "handover", "proxyproto", "clients", "certs", "streams"}
 
 // middle is the row of front ends and engines: each imports the bottom row and what is inside itself.
 var middle = []string{"httpfront", "uwsgifront", "workers", "static", "cache", "admin", "appcalls", "sidecars", "accesslog",

@@ -51,7 +51,7 @@ func (q *Queue) scanWhileBusy() bool {
 			if q.trim(trimsPerScan) {
 				idle = -1
 			}
-			q.forgetPeak()
+			q.tellKeeper(q.forgetPeak())
 			if q.opts.Scanned != nil {
 				q.opts.Scanned()
 			}
@@ -62,6 +62,12 @@ func (q *Queue) scanWhileBusy() bool {
 		q.startScan() // one came between the last look and the flag
 	}
 	return true
+}
+
+func (q *Queue) tellKeeper(peak int) {
+	if q.opts.Keeper != nil {
+		q.opts.Keeper.Load(peak)
+	}
 }
 
 func (q *Queue) scanOnce(now time.Time) {

@@ -58,9 +58,10 @@ func (q *Queue) putCold(s *slot) {
 	q.free[0], q.free[last] = q.free[last], q.free[0]
 }
 
-// forgetPeak starts a new interval.
-func (q *Queue) forgetPeak() {
+// forgetPeak starts a new interval, and gives the peak of the one that ends.
+func (q *Queue) forgetPeak() (peak int) {
 	q.freeMu.Lock()
 	defer q.freeMu.Unlock()
-	q.peak = len(q.slots) - len(q.free)
+	peak, q.peak = q.peak, len(q.slots)-len(q.free)
+	return peak
 }
