@@ -84,7 +84,7 @@ func (d *driver) begin(tb testing.TB) {
 	}
 	d.process = exec.Command("python3", "-c", "import ctypes, sys; sys.exit(ctypes.PyDLL(sys.argv[1]).drive())", d.library)
 	d.process.Env = append(os.Environ(), "LD_PRELOAD="+strings.TrimSpace(string(runtime)), "PYTHONMALLOC=malloc",
-		"ASAN_OPTIONS=detect_leaks=0:abort_on_error=1", "UBSAN_OPTIONS=print_stacktrace=1")
+		"ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:allocator_may_return_null=1", "UBSAN_OPTIONS=print_stacktrace=1")
 	stderr, err := os.Create(d.said)
 	if err != nil {
 		tb.Fatal(err)

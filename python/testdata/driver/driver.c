@@ -8,7 +8,7 @@
 
 /* A question: u8 kind, u32 number, u32 size, u32 size of a second part, both parts. */
 #define HEAD 13
-enum { FORGET = 'F', ENVIRON = 'E', PEEK = 'P' };
+enum { FORGET = 'F', ENVIRON = 'E', PEEK = 'P', INPUT = 'I' };
 #define LARGEST (1 << 20)
 
 static uint8_t *answer;
@@ -95,7 +95,7 @@ static bool give(void) {
 __attribute__((visibility("default"))) int drive(void) {
     uint8_t head[HEAD], *parts = malloc(2 * LARGEST);
     uint32_t number, size, second;
-    if (parts == NULL || environ_prepare() != 0) {
+    if (parts == NULL || environ_prepare() != 0 || input_prepare() != 0) {
         return 1;
     }
     while (get(head, HEAD)) {
@@ -111,6 +111,8 @@ __attribute__((visibility("default"))) int drive(void) {
             environ_answer(parts, size, number);
         } else if (head[0] == PEEK) {
             peek_answer(parts, size, parts + size, second);
+        } else if (head[0] == INPUT) {
+            input_answer(parts, size, parts + size, second);
         }
         if (!give()) {
             return 1;

@@ -17,6 +17,8 @@ void say_refusal(void);          /* 0, and what kind of exception there is, whic
 int environ_prepare(void);
 void environ_forget(void);
 void environ_answer(const uint8_t *block, size_t size, uint32_t declared);
+int input_prepare(void);
+void input_answer(const uint8_t *window, size_t size, const uint8_t *words, size_t words_size);
 void peek_answer(const uint8_t *memory, size_t size, const uint8_t *key, size_t key_size);
 
 #endif
