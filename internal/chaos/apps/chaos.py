@@ -24,6 +24,9 @@ def application(environ, start_response):
         return work(environ, start_response, query)
     if path == "/wait":
         return wait(environ, start_response, query)
+    if path == "/fresh":  # another body each time, good for three seconds
+        start_response("200 OK", [TYPE, ("Cache-Control", "max-age=3")])
+        return [b"%d" % time.monotonic_ns()]
     if path.startswith("/fault/"):
         # /fault/MODULE.FUNCTION: the function gets the query and may end in whatever way it likes.
         module, _, function = path[len("/fault/"):].partition(".")
