@@ -15,7 +15,7 @@ import (
 
 func TestFlow_DropsAFloodCountsAndSaysIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		var log logBuffer
 		counted := 0
 		f := newFlow(newOutputLimits(configs.Log{AppRate: 10, AppBurst: 100}), slog.New(slog.NewTextHandler(&log, nil)), func(n int) { counted += n })
 		admitted := 0
@@ -27,13 +27,13 @@ func TestFlow_DropsAFloodCountsAndSaysIt(t *testing.T) {
 			}
 		}
 		write(250)
-		if admitted != 100 || counted != 150 || log.Len() > 0 {
-			t.Errorf("%d admitted, %d counted, log %q", admitted, counted, &log)
+		if admitted != 100 || counted != 150 || log.String() != "" {
+			t.Errorf("%d admitted, %d counted, log %q", admitted, counted, log.String())
 		}
 		<-time.After(flowPause)
 		synctest.Wait()
 		if !strings.Contains(log.String(), "lines=150") {
-			t.Errorf("not told: %q", &log)
+			t.Errorf("not told: %q", log.String())
 		}
 		write(20)
 		if admitted != 110 {
@@ -41,7 +41,7 @@ func TestFlow_DropsAFloodCountsAndSaysIt(t *testing.T) {
 		}
 		f.close()
 		if !strings.Contains(log.String(), "lines=10") || strings.Count(log.String(), "\n") != 2 {
-			t.Errorf("the rest is not told: %q", &log)
+			t.Errorf("the rest is not told: %q", log.String())
 		}
 		<-time.After(time.Hour)
 		if !f.admit(5000) || f.admit(1) {

@@ -90,7 +90,7 @@ func (a *arena) typical(t *testing.T, n int) time.Duration {
 // time is over.
 func TestCrowds(t *testing.T) {
 	idle, heads, bodies := rounds(300, 5000), rounds(200, 1000), rounds(50, 200)
-	a := begin(t, setup{processes: 2, limits: fmt.Sprintf("  header_timeout: %v\n  body_timeout: %[1]v\n  idle_timeout: 2m\n", span(4*time.Second, 20*time.Second))})
+	a := begin(t, setup{processes: 2, limits: fmt.Sprintf("  header_timeout: %v\n  body_timeout: %[1]v\n  idle_timeout: 2m\n", span(3*time.Second, 20*time.Second))})
 	before, usual := testkit.RSS(t, a.PID()), a.typical(t, 21)
 	a.inject(func() {})
 	var resting, slow, stalled crowd

@@ -92,7 +92,7 @@ func TestUninterruptible(t *testing.T) {
 // nobody; the worker, which was not killed yet, serves again.
 func TestStopped(t *testing.T) {
 	a := begin(t, setup{processes: 2, threads: 2, config: "workers: {request_timeout: 1s, interrupt_grace: 20s}\n"})
-	n := rounds(2, 8)
+	n := rounds(1, 8)
 	for range n {
 		gate := testkit.NewGate(t)
 		p := a.park(t, testkit.HTTPClient(a.HTTP), gate)
