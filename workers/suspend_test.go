@@ -187,9 +187,12 @@ func TestSuspended_RealProcesses(t *testing.T) {
 	testkit.Eventually(t, 10*time.Second, m.suspended())
 	testkit.Eventually(t, 10*time.Second, m.ready(2))
 	m.get(t, "/pid")
-	if err := syscall.Kill(stays, 0); !errors.Is(err, syscall.ESRCH) {
-		t.Errorf("the worker that stays suspended: %v", err)
-	}
+	testkit.Eventually(t, 10*time.Second, func() error {
+		if err := syscall.Kill(stays, 0); !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("the worker that stays suspended is there: %v", err)
+		}
+		return nil
+	})
 }
 
 // suspended wants those processes to be, and no others.
