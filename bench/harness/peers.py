@@ -9,7 +9,7 @@ from . import apache, nginx
 from .environment import DEBIAN_PYTHON
 
 PENKNIFE = "penknife"
-DEFAULT_QUEUE = 1024  # of penknife: requests that may wait
+DEFAULT_QUEUE = 4096  # of penknife: requests that may wait
 BACKLOG = "1024"  # connections not yet accepted, for those that have less by default (uWSGI 100, cheroot 5)
 
 
