@@ -23,6 +23,9 @@ const (
 	maxLate = 16
 	// maxLastAccepts bounds what is taken out of a backlog at the end, since new peers may still arrive over TCP.
 	maxLastAccepts = 4096
+	// lastLook is how long a TCP listener still accepts when its server stops: a peer that has connected sends at once, but on
+	// a busy machine it may have to wait for a CPU between the two.
+	lastLook = 200 * time.Millisecond
 )
 
 // acceptor is the accept loop of one listener.
@@ -72,6 +75,17 @@ func setTCPOptions(fd uintptr) {
 	// A web server connects, waits until that has worked, and then sends. Let the kernel hold a connection back until
 	// its first bytes are there, for about a second; without it the accept loop comes too early nine times of ten.
 	unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, 1)
+}
+
+// holdNobodyBack lets connections into the backlog as soon as they are made. It tells whether the kernel did otherwise.
+func (a *acceptor) holdNobodyBack() (held bool) {
+	if a.isUnix {
+		return false
+	}
+	err := a.raw.Control(func(fd uintptr) {
+		held = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, 0) == nil
+	})
+	return held && err == nil
 }
 
 // run accepts until stop. Errors that pass, such as running out of descriptors, make it pause with growing length, so

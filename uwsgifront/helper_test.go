@@ -185,6 +185,9 @@ func networks(t testing.TB) map[string]string {
 	return map[string]string{"unix": "unix:" + filepath.Join(t.TempDir(), "s"), "tcp": ":0"}
 }
 
+// shortLook is the lastLook of tests, which stop hundreds of servers.
+const shortLook = 5 * time.Millisecond
+
 func start(t testing.TB, listen string, limits configs.Limits, handler gateway.Handler) *front {
 	t.Helper()
 	return startWith(t, listen, configs.Uwsgi{}, limits, handler)
@@ -202,6 +205,7 @@ func startWith(t testing.TB, listen string, cfg configs.Uwsgi, limits configs.Li
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.conns.lastLook = shortLook
 	addr, err := sockets.Parse(listen)
 	if err != nil {
 		t.Fatal(err)

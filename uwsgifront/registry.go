@@ -1,6 +1,7 @@
 package uwsgifront
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,8 +19,9 @@ var longAgo = time.Unix(1, 0)
 
 // registry knows the accept loops and connections of a Server, so that Shutdown can end them and wait for them.
 type registry struct {
-	stopping atomic.Bool // set by stop under mu; read anywhere
-	cutting  atomic.Bool // set by cutAll before it looks at connections
+	stopping atomic.Bool   // set by stop under mu; read anywhere
+	cutting  atomic.Bool   // set by cutAll before it looks at connections
+	lastLook time.Duration // see the constant; tests have less time
 
 	mu        sync.Mutex
 	all       []*conn // in use and unused; conn.index is the place
@@ -33,6 +35,7 @@ type registry struct {
 
 func newRegistry() *registry {
 	return &registry{
+		lastLook:  lastLook,
 		acceptors: make(map[*acceptor]struct{}),
 		stopped:   make(chan struct{}),
 		empty:     make(chan struct{}),
@@ -111,6 +114,33 @@ func (r *registry) endRefusal() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.refusals--
+}
+
+// openUp makes ready for a stop on TCP listeners, which the kernel would break connections at that have been made and have not
+// sent anything yet: from now on it holds none back, and those that it has get lastLook to say something, while the accept
+// loops go on. It ends with ctx.
+func (r *registry) openUp(ctx context.Context) {
+	if !r.holdNobodyBack() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.lastLook)
+	defer cancel()
+	select {
+	case <-ctx.Done():
+	case <-r.stopped:
+	}
+}
+
+func (r *registry) holdNobodyBack() (held bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopping.Load() {
+		return false
+	}
+	for a := range r.acceptors {
+		held = a.holdNobodyBack() || held
+	}
+	return held
 }
 
 // stop makes the accept loops take what is in their backlogs and end. Nothing is added after it.

@@ -112,11 +112,12 @@ func (s *Server) Serve(ln net.Listener) error {
 	return a.run()
 }
 
-// Shutdown stops accepting (connections that are in the backlog by then are still served),
-// lets requests under way finish, and waits for them. When ctx ends first it cuts what is left and returns the
+// Shutdown stops accepting (connections that are in the backlog by then are still served, and over TCP those of the next
+// 200 ms: see openUp), lets requests under way finish, and waits for them. When ctx ends first it cuts what is left and returns the
 // context's error; it then waits for no handler that is still inside the application, but whatever that answers later
 // is thrown away safely. Later calls wait as the first one does.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.conns.openUp(ctx)
 	s.conns.stop()
 	select {
 	case <-s.conns.empty:

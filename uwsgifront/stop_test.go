@@ -102,6 +102,45 @@ func TestShutdownServesTheBacklog(t *testing.T) {
 	}
 }
 
+// TestShutdownServesWhoHasJustConnected: a peer that has connected and is about to send. Over TCP the kernel holds its connection
+// back until then, so it is not in the backlog yet when the stop begins.
+func TestShutdownServesWhoHasJustConnected(t *testing.T) {
+	f := start(t, networks(t)["tcp"], testLimits(), inMode(modeSync, func(*gateway.Request) (*gateway.Response, error) {
+		return whole(200, "", "done"), nil
+	}))
+	f.conns.lastLook = patience // the client speaks long before
+	testkit.Eventually(t, patience, func() error { return f.deferred(t, true) })
+	peer := f.dial(t)
+	stopped := make(chan struct{})
+	go func() { // ends with the request
+		defer close(stopped)
+		f.shutdown(t)
+	}()
+	testkit.Eventually(t, patience, func() error { return f.deferred(t, false) })
+	if got := peer.send(get()).all(); !strings.HasSuffix(got, "done") {
+		t.Errorf("%q", got)
+	}
+	f.conns.stop() // which ends the look
+	<-stopped
+}
+
+// deferred tells whether the only listener has, or has not, connections come with their first bytes.
+func (f *front) deferred(t *testing.T, want bool) error {
+	f.conns.mu.Lock()
+	defer f.conns.mu.Unlock()
+	for a := range f.conns.acceptors {
+		seconds := -1
+		a.raw.Control(func(fd uintptr) {
+			seconds, _ = unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT)
+		})
+		if seconds >= 0 && (seconds > 0) == want {
+			return nil
+		}
+		return fmt.Errorf("TCP_DEFER_ACCEPT is %d s", seconds)
+	}
+	return errors.New("nobody accepts")
+}
+
 // TestShutdownCuts: at the end of its patience Shutdown cuts connections, and an answer that comes later hurts nobody.
 func TestShutdownCuts(t *testing.T) {
 	everywhere(t, func(t *testing.T, listen string, m mode) {

@@ -49,13 +49,6 @@ func (l *ledger) all() []record {
 	return slices.Clone(l.records)
 }
 
-// drop forgets records.
-func (l *ledger) drop(which func(record) bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.records = slices.DeleteFunc(l.records, which)
-}
-
 // outcomes counts by outcome.
 func (l *ledger) outcomes() map[string]int {
 	count := map[string]int{}
