@@ -143,10 +143,11 @@ func (a *acceptor) takeAll(listening int) unix.Errno {
 	return 0
 }
 
-// takeLast closes the listener, which removes a socket file, and then serves those who connected before that.
+// takeLast closes the listener, which removes a socket file, and then serves those who connected before that. Who connects
+// between the last look and the end of the descriptor is broken by the kernel, so nothing else is done between the two.
 func (a *acceptor) takeLast() error {
 	a.ln.Close()
-	return a.raw.Control(func(listening uintptr) {
+	err := a.raw.Control(func(listening uintptr) {
 		for range maxLastAccepts {
 			fd, errno := streams.Accept(int(listening), a.peerPlace())
 			if errno != 0 {
@@ -154,8 +155,10 @@ func (a *acceptor) takeLast() error {
 			}
 			a.take(fd)
 		}
-		a.lookAgain()
 	})
+	a.file.Close()
+	a.lookAgain()
+	return err
 }
 
 // take starts one connection.
