@@ -30,6 +30,7 @@ func Default() Config {
 			BodyMinRate:      256,
 			IdleTime:         75 * time.Second,
 			WriteTime:        60 * time.Second,
+			WriteMinRate:     256,
 		},
 		Workers: Workers{
 			Scaling: Scaling{

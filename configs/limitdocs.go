@@ -71,8 +71,10 @@ var clientLimits = map[string]limitDoc{
 		protocolErrors("slow_body")},
 	"limits.idle_timeout": {"an HTTP connection without a request", "the connection is closed", noLog,
 		"`penknife_connections_idle_closed_total`"},
-	"limits.write_timeout": {"a client that takes no byte of its answer", "a cut connection", failed + " (debug)",
+	"limits.write_timeout": {"a client that takes nothing of its answer, or too little", "a cut connection", failed + " (debug)",
 		protocolErrors("slow_reader")},
+	"limits.write_min_rate": {"the rate, in bytes per second, at which a client takes an answer that waits for it, for `write_timeout`", "a cut connection",
+		failed + " (debug)", protocolErrors("slow_reader")},
 }
 
 // workerLimits are about what the application takes.

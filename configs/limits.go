@@ -24,6 +24,7 @@ type Limits struct {
 	BodyMinRate       ByteSize      `yaml:"body_min_rate"`         // bytes per second, after body_timeout has passed once: 408; 0 is none
 	IdleTime          time.Duration `yaml:"idle_timeout"`          // an HTTP connection between two requests
 	WriteTime         time.Duration `yaml:"write_timeout"`         // between two writes of a response that make progress
+	WriteMinRate      ByteSize      `yaml:"write_min_rate"`        // bytes per second, less is no progress; 0: any byte is
 }
 
 // limitDocs says what reflection cannot know about the keys of this file.
@@ -71,7 +72,10 @@ var limitDocs = map[string]keyDoc{
 		doc: "How long an HTTP connection may wait for its next request. Above the 60 s for which nginx and load " +
 			"balancers keep theirs, so that they close first."},
 	"limits.write_timeout": {min: int64(100 * time.Millisecond), max: day,
-		doc: "Longest time in which a client takes no byte of a response before it is cut off."},
+		doc: "Longest time in which a client takes nothing of a response that waits for it, or less than `limits.write_min_rate`, before it is cut off."},
+	"limits.write_min_rate": {max: 1 << 40,
+		doc: "Bytes per second that a client must take of a response that waits for it: less counts as nothing for `limits.write_timeout`. Only the " +
+			"time counts in which penknife cannot send, not the application's silence. 0: any byte will do."},
 }
 
 // WithHeadDefaults gives the limits with the defaults in place of the sizes of a request's head that are not set: a

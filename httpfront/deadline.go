@@ -94,22 +94,22 @@ func (c *conn) armWrite() error {
 	return c.Conn.SetWriteDeadline(c.writeArmed)
 }
 
-// goesOn tells whether a write that ended with err after n bytes ran into its deadline although the client took something.
-// The socket may have no room for a long time while a slow client empties it, so it is what is left there that counts.
+// goesOn tells whether a write that began at c.now and ended with err after n bytes ran into its deadline although the client
+// took enough (limits.write_min_rate). The socket may have no room for a long time while a slow client empties it, so it is what
+// is left there that counts; the first look only measures it.
 func (c *conn) goesOn(n int64, err error) bool {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return false
 	}
-	if n > 0 {
-		c.unsent = unknownUnsent
-		return true
-	}
-	if c.socket == nil {
-		return false
-	}
 	before := c.unsent
-	c.unsent = unsentOf(c.socket)
-	return c.unsent != unknownUnsent && (before == unknownUnsent || c.unsent < before)
+	c.unsent = unknownUnsent
+	if c.socket != nil {
+		c.unsent = unsentOf(c.socket)
+	}
+	if before == unknownUnsent || c.unsent == unknownUnsent {
+		return n > 0 || c.unsent != unknownUnsent
+	}
+	return sockets.TakesEnough(int(n)+before-c.unsent, time.Since(c.now), int64(c.srv.limits.WriteMinRate))
 }
 
 // unsentOf measures what is left in the socket.

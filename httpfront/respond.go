@@ -226,7 +226,7 @@ const slowReader = "slow_reader"
 func (c *conn) clientGone(err error) *gateway.Error {
 	reason := "the client left before it had the answer"
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		reason = "the client took the answer too slowly (limits.write_timeout)"
+		reason = "the client took the answer too slowly (limits.write_timeout, limits.write_min_rate)"
 		c.srv.counter.ProtocolError(slowReader)
 	}
 	return &gateway.Error{Kind: gateway.KindClientGone, Reason: reason, Err: err}

@@ -90,10 +90,10 @@ func (c *conn) sendfile(f *os.File, offset, length int64) (done int64, err error
 		switch {
 		case c.goesOn(0, err):
 		case err != nil:
-			return done, &gateway.Error{Kind: gateway.KindClientGone, Reason: "the client did not take the answer", Err: err}
+			return done, c.clientGone(err)
 		case errors.Is(sendErr, unix.EINTR):
 		case errors.Is(sendErr, unix.EPIPE), errors.Is(sendErr, unix.ECONNRESET):
-			return done, &gateway.Error{Kind: gateway.KindClientGone, Reason: "the client did not take the answer", Err: sendErr}
+			return done, c.clientGone(sendErr)
 		case sendErr != nil || n == 0:
 			return done, errNoSendfile
 		}

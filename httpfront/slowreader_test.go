@@ -28,11 +28,7 @@ func TestClientThatReadsABit(t *testing.T) {
 			f := startFront(t, gateway.HandlerFunc(func(*gateway.Request) (*gateway.Response, error) { return make(), nil }),
 				options{limits: configs.Limits{WriteTime: 3 * time.Second}})
 			t.Parallel()
-			c := f.dial(t)
-			c.Conn.(*net.TCPConn).SetReadBuffer(4 << 10)
-			c.Conn.SetDeadline(time.Now().Add(30 * time.Second))
-			c.send(get + "Connection: close\r\n\r\n")
-			c.head()
+			c := f.slow(t)
 			tick := time.NewTicker(50 * time.Millisecond)
 			defer tick.Stop()
 			const step, steps = 2 << 10, 140 // for 7 s
@@ -46,6 +42,54 @@ func TestClientThatReadsABit(t *testing.T) {
 			case <-f.done:
 				t.Errorf("it was cut: %v", f.outcomes[0].Err)
 			default:
+			}
+		})
+	}
+}
+
+// slow is a client with little room that has asked, and has read the head of its answer.
+func (f *front) slow(t *testing.T) *client {
+	c := f.dial(t)
+	c.Conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+	c.Conn.SetDeadline(time.Now().Add(30 * time.Second))
+	c.send(get + "Connection: close\r\n\r\n")
+	c.head()
+	return c
+}
+
+// TestClientThatReadsTooLittle: who takes a kilobyte now and then, but less than limits.write_min_rate, is cut.
+func TestClientThatReadsTooLittle(t *testing.T) {
+	content := strings.Repeat("0123456789abcdef", 1<<21) // 32 MiB: more than sockets hold
+	file, fileContent := writeFile(t, 32<<20)
+	for name, make := range map[string]func() *gateway.Response{
+		"whole": func() *gateway.Response { return whole(200, "", content) },
+		"file": func() *gateway.Response {
+			resp := streamed(int64(len(fileContent)), strings.NewReader(""))
+			resp.File = file
+			return resp
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := startFront(t, gateway.HandlerFunc(func(*gateway.Request) (*gateway.Response, error) { return make(), nil }),
+				options{limits: configs.Limits{WriteTime: time.Second, WriteMinRate: 1 << 20}})
+			t.Parallel()
+			c := f.slow(t)
+			tick := time.NewTicker(50 * time.Millisecond)
+			defer tick.Stop()
+			const step = 2 << 10 // 40 KiB a second
+			for cut := false; !cut; {
+				select {
+				case <-f.done:
+					cut = true
+				case <-tick.C:
+					io.CopyN(io.Discard, c.Reader, step) // it fails once the connection is cut, and is asked again
+				}
+			}
+			if err := f.outcomes[0].Err; gateway.KindOf(err) != gateway.KindClientGone || !strings.Contains(err.Error(), "limits.write_min_rate") {
+				t.Errorf("ended with %v", err)
+			}
+			if got := f.sortedReasons(); got != "slow_reader" {
+				t.Errorf("counted as %q", got)
 			}
 		})
 	}

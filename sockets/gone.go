@@ -1,6 +1,10 @@
 package sockets
 
-import "golang.org/x/sys/unix"
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 // Gone tells whether the peer of a connected stream socket has left. It does not block.
 //
@@ -29,3 +33,9 @@ func Gone(fd int) bool {
 // Unsent is how many bytes of those that were written to a stream socket its peer's machine has not taken yet. A peer that
 // reads slowly makes it smaller long before there is room to write again.
 func Unsent(fd int) (int, error) { return unix.IoctlGetInt(fd, unix.TIOCOUTQ) }
+
+// TakesEnough tells whether a peer that took so many bytes in the time is fast enough: something, and at least rate bytes per
+// second.
+func TakesEnough(taken int, in time.Duration, rate int64) bool {
+	return taken > 0 && float64(taken) >= float64(rate)*in.Seconds()
+}

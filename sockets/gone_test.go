@@ -68,3 +68,19 @@ func TestGone(t *testing.T) {
 		})
 	}
 }
+
+func TestTakesEnough(t *testing.T) {
+	for _, row := range []struct {
+		taken int
+		in    time.Duration
+		rate  int64
+		want  bool
+	}{
+		{0, time.Second, 0, false}, {1, time.Hour, 0, true}, {-5, time.Second, 0, false}, // 0: any byte will do, but one it must be
+		{255, time.Second, 256, false}, {256, time.Second, 256, true}, {128, 500 * time.Millisecond, 256, true}, {7679, 30 * time.Second, 256, false},
+	} {
+		if got := TakesEnough(row.taken, row.in, row.rate); got != row.want {
+			t.Errorf("%d bytes in %v at %d: %v", row.taken, row.in, row.rate, got)
+		}
+	}
+}

@@ -268,8 +268,8 @@ func (c *conn) advance(head, body []byte, n int) ([]byte, []byte) {
 	return head[fromHead:], body[n-fromHead:]
 }
 
-// awaitWrite calls try each time the socket takes bytes again, until it gives true or the peer has taken nothing for
-// limits.write_timeout. That is looked at twice in that time, so it may be half of it more.
+// awaitWrite calls try each time the socket takes bytes again, until it gives true or the peer has taken nothing, or less
+// than limits.write_min_rate, for limits.write_timeout. That is looked at twice in that time, so it may be half of it more.
 func (c *conn) awaitWrite(try func(fd int) bool) error {
 	if err := c.join(); err != nil {
 		return err
@@ -277,8 +277,9 @@ func (c *conn) awaitWrite(try func(fd int) bool) error {
 	limit := c.srv.limits.WriteTime
 	for unsent := -1; ; {
 		var deadline time.Time
+		began := time.Now()
 		if limit > 0 {
-			deadline = time.Now().Add((limit + 1) / 2)
+			deadline = began.Add((limit + 1) / 2)
 		}
 		if err := c.file.SetWriteDeadline(deadline); err != nil {
 			return err
@@ -289,7 +290,7 @@ func (c *conn) awaitWrite(try func(fd int) bool) error {
 		}
 		// The socket may have no room for a long time while a slow peer empties it.
 		left, outErr := sockets.Unsent(c.fd)
-		if outErr != nil || unsent >= 0 && left >= unsent {
+		if outErr != nil || unsent >= 0 && !sockets.TakesEnough(unsent-left, time.Since(began), int64(c.srv.limits.WriteMinRate)) {
 			return err
 		}
 		unsent = left
@@ -303,7 +304,7 @@ const slowReader = "slow_reader"
 func (c *conn) clientGone(err error) *gateway.Error {
 	reason := "the client left before it had the answer"
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		reason = "the client took the answer too slowly (limits.write_timeout)"
+		reason = "the client took the answer too slowly (limits.write_timeout, limits.write_min_rate)"
 		c.srv.counter.ProtocolError(slowReader)
 	}
 	return &gateway.Error{Kind: gateway.KindClientGone, Reason: reason, Err: err}

@@ -386,3 +386,32 @@ func TestSlowReader(t *testing.T) {
 		t.Error("it was not counted")
 	}
 }
+
+// TestReaderBelowTheRate: a client that takes something all the time, but less than limits.write_min_rate.
+func TestReaderBelowTheRate(t *testing.T) {
+	limits := testLimits()
+	limits.WriteTime, limits.WriteMinRate = time.Second, 1<<20
+	f := start(t, ":0", limits, inMode(modeLater, func(*gateway.Request) (*gateway.Response, error) {
+		return whole(200, "", strings.Repeat("x", 64<<20)), nil
+	}))
+	peer := f.dial(t).send(get())
+	ended := make(chan gateway.Outcome, 1)
+	go func() { ended <- f.outcome(t) }() // ends when the client is cut
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	const step = 2 << 10 // 40 KiB a second
+	for {
+		select {
+		case outcome := <-ended:
+			if gateway.KindOf(outcome.Err) != gateway.KindClientGone || !strings.Contains(fmt.Sprint(outcome.Err), "limits.write_min_rate") {
+				t.Errorf("%+v", outcome)
+			}
+			if !f.has("slow_reader") {
+				t.Error("it was not counted")
+			}
+			return
+		case <-tick.C:
+			io.CopyN(io.Discard, peer, step) // it fails once the connection is cut, and is asked again
+		}
+	}
+}
