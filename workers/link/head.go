@@ -1,7 +1,6 @@
 package link
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 
@@ -136,47 +135,6 @@ func (s *slot) takeHead() error {
 		s.response.Whole = s.responseArea[:produced:produced]
 	}
 	return nil
-}
-
-// checkFields makes sure that what goes to front ends is lines of "name: value" and nothing that ends a line early.
-// The accelerator checks tokens and values; this guards against a worker that scribbles. A Content-Length must be the
-// length that the body will have: or else the client would take the next answer on its connection for the rest of this one.
-func checkFields(reason, fields []byte, length int64) error {
-	if bytes.ContainsAny(reason, "\r\n\x00") {
-		return fmt.Errorf("line break in the reason phrase")
-	}
-	for len(fields) > 0 {
-		end := bytes.IndexByte(fields, '\n')
-		if end < 3 || fields[end-1] != '\r' {
-			return fmt.Errorf("response field without line end")
-		}
-		line := fields[:end-1]
-		if bytes.IndexByte(line, ':') < 1 || bytes.IndexByte(line, '\r') >= 0 || bytes.IndexByte(line, 0) >= 0 {
-			return fmt.Errorf("malformed response field")
-		}
-		if line[0]|0x20 == 'c' && !saysLength(line, length) {
-			return fmt.Errorf("response of %d bytes with %q", length, line)
-		}
-		fields = fields[end+1:]
-	}
-	return nil
-}
-
-// saysLength tells whether a field is no Content-Length, or one that says this length.
-func saysLength(line []byte, length int64) bool {
-	const name = "content-length:"
-	if len(line) < len(name) || !bytes.EqualFold(line[:len(name)], []byte(name)) {
-		return true
-	}
-	said := int64(0)
-	digits := bytes.Trim(line[len(name):], " \t")
-	for _, c := range digits {
-		if c < '0' || c > '9' || said > length {
-			return false
-		}
-		said = said*10 + int64(c-'0')
-	}
-	return len(digits) > 0 && said == length
 }
 
 // receiveFile takes the descriptor that belongs to the current exchange.

@@ -312,9 +312,9 @@ func TestSiege_FullEventfd(t *testing.T) {
 	}
 }
 
-// TestSiege_LengthThatDiffers: a client that reads as many bytes as Content-Length says must not get those of the next
-// answer on its connection.
-func TestSiege_LengthThatDiffers(t *testing.T) {
+// TestSiege_FieldsThatFrame: a client that reads as many bytes as Content-Length says, or in chunks that nobody sends, must not
+// get those of the next answer on its connection.
+func TestSiege_FieldsThatFrame(t *testing.T) {
 	for _, test := range []struct {
 		field  string
 		length int64
@@ -322,7 +322,10 @@ func TestSiege_LengthThatDiffers(t *testing.T) {
 	}{
 		{"Content-Length: 4", 4, true}, {"content-length:4", 4, true}, {"Content-Length: 10", 4, false}, {"Content-Length: 4", -1, false},
 		{"Content-Length: 3", 4, false}, {"Content-Length: 99999999999999999999", 4, false}, {"Content-Language: de", 4, true},
-		{"Content-Length:", 0, false}, {"Content-Length: 0", 0, true},
+		{"Content-Length:", 0, false}, {"Content-Length: 0", 0, true}, {"Content-Length : 4", 4, false}, {"Content-Length\t: 9", 4, false},
+		{"Transfer-Encoding: chunked", 4, false}, {"transfer-encoding:chunked", -1, false}, {"TE: trailers", 4, false}, {"Connection: close", 4, false},
+		{"Upgrade: websocket", 4, false}, {"Keep-Alive: timeout=5", 4, false}, {"Proxy-Connection: close", 4, false}, {"Proxy-Status: x", 4, true},
+		{"Trailers-Of-Films: many", 4, true}, {"Transfer Encoding: chunked", 4, false}, {"n\xf6: x", 4, false}, {"(x): y", 4, false}, {"X-~!: y", 4, true},
 	} {
 		s := besiege(t)
 		one := s.submit()

@@ -96,7 +96,8 @@ func (m *memory) prepare(fd int) error {
 	}
 	data, err := unix.Mmap(fd, 0, m.total, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
-		return fmt.Errorf("link: map %d bytes: %w", m.total, err)
+		return fmt.Errorf("link: map %d bytes for %d requests that wait: %w; a smaller workers.queue takes less, and so does no limit on addresses (ulimit -v)",
+			m.total, m.slots, err)
 	}
 	m.data = data
 	return nil
