@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"penknife/internal/testkit"
 )
 
 // pair is a connection: the end that was accepted, and the client's.
@@ -173,7 +175,8 @@ func TestStream_JoinsThePollerOnlyToWait(t *testing.T) {
 	far.Write([]byte("request"))
 	far.CloseWrite()
 	near.SetDeadline(time.Now().Add(time.Minute))
-	awaitInput(t, near, len("request"))
+	socket, _ := near.SyscallConn()
+	testkit.AwaitInput(t, socket, len("request"))
 	if n, err := near.Read(make([]byte, 99)); n != len("request") || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
@@ -191,29 +194,6 @@ func TestStream_JoinsThePollerOnlyToWait(t *testing.T) {
 	}
 	if err := near.Close(); !errors.Is(err, net.ErrClosed) {
 		t.Error(err)
-	}
-}
-
-// awaitInput blocks until n bytes wait in the socket. It does not go through the Stream's own waiting.
-func awaitInput(t *testing.T, s *Stream, n int) {
-	t.Helper()
-	conn, _ := s.SyscallConn()
-	err := conn.Control(func(fd uintptr) {
-		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		for waiting := 0; waiting < n; {
-			if _, err := unix.Poll(poll, 5000); err != nil && err != unix.EINTR {
-				t.Error(err)
-				return
-			}
-			var err error
-			if waiting, err = unix.IoctlGetInt(int(fd), unix.TIOCINQ); err != nil {
-				t.Error(err)
-				return
-			}
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 
