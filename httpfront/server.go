@@ -191,11 +191,11 @@ func (s *Server) Serve(ln net.Listener) error {
 // connections are accepted as before. It returns at once.
 func (s *Server) Part() { s.advance(phaseParting) }
 
-// Release stops accepting, for another process that accepts on the same socket. Connections that are open are served
+// Release stops accepting, for another process that may accept on the same socket. Connections that are open are served
 // on: one that waits for a request may still send it, and the answer says Connection: close. So no client finds its
 // connection closed under a request. Release waits until no connection is left; when ctx ends first it gives the
 // context's error, and Shutdown is needed to end what is there.
-func (s *Server) Release(ctx context.Context) error {
+func (s *Server) Release(ctx context.Context, _ bool) error {
 	s.advance(phaseReleased)
 	s.conns.release()
 	select {

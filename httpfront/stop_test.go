@@ -210,7 +210,7 @@ func TestRelease(t *testing.T) {
 	used.response()
 	waitFor(t, "both are there", func() bool { return f.opened.Load() == 2 })
 	released := make(chan error, 1)
-	go func() { released <- f.Release(context.Background()) }() // ends with the last connection
+	go func() { released <- f.Release(context.Background(), true) }() // ends with the last connection
 	waitFor(t, "nobody is accepted", func() bool {
 		nc, err := net.Dial("tcp", f.ln.Addr().String())
 		if err == nil {
@@ -244,7 +244,7 @@ func TestReleaseAtItsDeadline(t *testing.T) {
 	idle.response()
 	over, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := f.Release(over); !errors.Is(err, context.Canceled) {
+	if err := f.Release(over, true); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	if err := f.Shutdown(context.Background()); err != nil {

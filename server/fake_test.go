@@ -211,7 +211,7 @@ func (f *fakeFront) Admit(access sockets.Access) { f.access.Store(&access) }
 
 func (f *fakeFront) Part() { f.parted.Store(true) }
 
-func (f *fakeFront) Release(ctx context.Context) error { return f.Shutdown(ctx) }
+func (f *fakeFront) Release(ctx context.Context, _ bool) error { return f.Shutdown(ctx) }
 
 func (f *fakeFront) Shutdown(ctx context.Context) error {
 	f.closing.Store(true)

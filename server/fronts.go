@@ -17,9 +17,9 @@ type front interface {
 	Serve(net.Listener) error
 	// Part makes further answers the last of their connections, as far as clients would use them again.
 	Part()
-	// Release stops accepting on sockets that a successor accepts on, and returns when nobody is connected any more.
-	// At the end of ctx it gives an error, and everything else goes on; Shutdown must follow.
-	Release(ctx context.Context) error
+	// Release stops accepting, and returns when nobody is connected any more. shared says that a successor accepts on the
+	// same sockets. At the end of ctx it gives an error, and everything else goes on; Shutdown must follow.
+	Release(ctx context.Context, shared bool) error
 	// Accepting tells whether an accept loop is at work, and how many connections were taken.
 	Accepting() (inside bool, taken uint64)
 	// Admit says anew who may connect.
@@ -96,12 +96,12 @@ func (f *fronts) part() {
 	}
 }
 
-// release leaves the sockets to a successor and waits for the connections until ctx ends.
-func (f *fronts) release(ctx context.Context) {
+// release leaves the sockets, to a successor if they are shared, and waits for the connections until ctx ends.
+func (f *fronts) release(ctx context.Context, shared bool) {
 	var leaving sync.WaitGroup
 	for _, one := range f.list {
 		leaving.Go(func() {
-			if err := one.Release(ctx); err != nil {
+			if err := one.Release(ctx, shared); err != nil {
 				f.log.Debug("connections are still open", "error", err)
 			}
 		})

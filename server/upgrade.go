@@ -306,7 +306,7 @@ func (s *Server) stopFronts(ctx context.Context) error {
 		wait = min(lastCall, left/4)
 	}
 	patience, cancel := context.WithTimeout(ctx, wait)
-	s.fronts.release(patience)
+	s.fronts.release(patience, s.hasLeft())
 	cancel()
 	return s.fronts.stop(ctx)
 }

@@ -140,9 +140,13 @@ func (s *Server) Admit(access sockets.Access) { s.access.Store(&access) }
 // Part does nothing: every answer ends its connection as it is.
 func (s *Server) Part() {}
 
-// Release stops accepting, for another process that accepts on the same socket, and waits until no connection is
-// left; when ctx ends first it gives the context's error, and Shutdown is needed to end what is there.
-func (s *Server) Release(ctx context.Context) error {
+// Release stops accepting and waits until no connection is left; when ctx ends first it gives the context's error, and Shutdown
+// is needed to end what is there. If the sockets are shared, another process accepts on them; else it accepts for a moment more,
+// as Shutdown does.
+func (s *Server) Release(ctx context.Context, shared bool) error {
+	if !shared {
+		s.conns.openUp(ctx)
+	}
 	s.conns.stop()
 	select {
 	case <-s.conns.empty:

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -102,30 +103,62 @@ func TestShutdownServesTheBacklog(t *testing.T) {
 	}
 }
 
-// TestShutdownServesWhoHasJustConnected: a peer that has connected and is about to send. Over TCP the kernel holds its connection
+// TestStopServesWhoHasJustConnected: a peer that has connected and is about to send. Over TCP the kernel holds its connection
 // back until then, so it is not in the backlog yet when the stop begins.
-func TestShutdownServesWhoHasJustConnected(t *testing.T) {
-	f := start(t, networks(t)["tcp"], testLimits(), inMode(modeSync, func(*gateway.Request) (*gateway.Response, error) {
-		return whole(200, "", "done"), nil
-	}))
-	f.conns.lastLook = patience // the client speaks long before
-	testkit.Eventually(t, patience, func() error { return f.deferred(t, true) })
-	peer := f.dial(t)
-	stopped := make(chan struct{})
-	go func() { // ends with the request
-		defer close(stopped)
-		f.shutdown(t)
-	}()
-	testkit.Eventually(t, patience, func() error { return f.deferred(t, false) })
-	if got := peer.send(get()).all(); !strings.HasSuffix(got, "done") {
-		t.Errorf("%q", got)
+func TestStopServesWhoHasJustConnected(t *testing.T) {
+	for name, stop := range map[string]func(*front) error{
+		"shutdown": func(f *front) error { return f.Shutdown(context.Background()) },
+		"release":  func(f *front) error { return f.Release(context.Background(), false) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := start(t, networks(t)["tcp"], testLimits(), inMode(modeSync, func(*gateway.Request) (*gateway.Response, error) {
+				return whole(200, "", "done"), nil
+			}))
+			f.conns.lastLook = patience // the client speaks long before
+			testkit.Eventually(t, patience, func() error { return f.deferred(true) })
+			peer := f.dial(t)
+			stopped := make(chan error)
+			go func() { stopped <- stop(f) }() // ends with the request
+			testkit.Eventually(t, patience, func() error { return f.deferred(false) })
+			if got := peer.send(get()).all(); !strings.HasSuffix(got, "done") {
+				t.Errorf("%q", got)
+			}
+			f.conns.stop() // which ends the look
+			if err := <-stopped; err != nil {
+				t.Error(err)
+			}
+		})
 	}
-	f.conns.stop() // which ends the look
-	<-stopped
+}
+
+// TestReleaseOfASharedSocket: another process accepts on it and wants it as it is.
+func TestReleaseOfASharedSocket(t *testing.T) {
+	f := start(t, networks(t)["tcp"], testLimits(), inMode(modeSync, nil))
+	f.conns.lastLook = time.Hour
+	testkit.Eventually(t, patience, func() error { return f.deferred(true) })
+	var held []*os.File // another process has it
+	f.conns.mu.Lock()
+	for a := range f.conns.acceptors {
+		another, err := a.ln.(interface{ File() (*os.File, error) }).File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, another)
+	}
+	f.conns.mu.Unlock()
+	if err := f.Release(context.Background(), true); err != nil {
+		t.Fatal(err)
+	}
+	for _, socket := range held {
+		if seconds, err := unix.GetsockoptInt(int(socket.Fd()), unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT); err != nil || seconds == 0 {
+			t.Errorf("TCP_DEFER_ACCEPT is %d s, %v", seconds, err)
+		}
+		socket.Close()
+	}
 }
 
 // deferred tells whether the only listener has, or has not, connections come with their first bytes.
-func (f *front) deferred(t *testing.T, want bool) error {
+func (f *front) deferred(want bool) error {
 	f.conns.mu.Lock()
 	defer f.conns.mu.Unlock()
 	for a := range f.conns.acceptors {
