@@ -378,6 +378,9 @@ func (s *Server) opened() {
 	s.reloads.start()
 	s.notify.ready(s.statusLine())
 	s.log.Info("ready", "took", time.Since(s.began).Round(time.Millisecond), "listen", s.open.String())
+	if err := osproc.DropStartPages(); err != nil {
+		s.log.Debug("the pages of the start stay in memory", "error", err)
+	}
 }
 
 // String lists the addresses, for the log.
