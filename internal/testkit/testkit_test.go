@@ -176,3 +176,15 @@ func TestFootprint(t *testing.T) {
 	_ = exchange.Close()
 	s.Aftermath(t, before, Footprint{})
 }
+
+// TestFreePort_NeverTwice: although nobody has used the one before.
+func TestFreePort_NeverTwice(t *testing.T) {
+	seen := map[int]bool{}
+	for range 500 {
+		port := FreePort(t)
+		if seen[port] || port < firstPort || port >= endPort {
+			t.Fatalf("%d again, or out of bounds", port)
+		}
+		seen[port] = true
+	}
+}
