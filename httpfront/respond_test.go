@@ -433,16 +433,7 @@ func TestLargeWhole(t *testing.T) {
 
 // TestSlowReaderGetsEverything: a write_timeout that is shorter than the whole answer takes.
 func TestSlowReaderGetsEverything(t *testing.T) {
-	content := strings.Repeat("0123456789abcdef", 1<<19) // 8 MiB
-	file, fileContent := writeFile(t, 8<<20)
-	for name, make := range map[string]func() *gateway.Response{
-		"whole": func() *gateway.Response { return whole(200, "", content) },
-		"file": func() *gateway.Response {
-			resp := streamed(int64(len(fileContent)), strings.NewReader(""))
-			resp.File = file
-			return resp
-		},
-	} {
+	for name, make := range large(t, 8<<20) {
 		t.Run(name, func(t *testing.T) {
 			f := startFront(t, gateway.HandlerFunc(func(*gateway.Request) (*gateway.Response, error) { return make(), nil }),
 				options{limits: configs.Limits{WriteTime: 1500 * time.Millisecond}})

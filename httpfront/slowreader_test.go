@@ -14,16 +14,7 @@ import (
 // TestClientThatReadsABit: who takes a kilobyte now and then makes progress, though the socket has no room for more for a
 // long time.
 func TestClientThatReadsABit(t *testing.T) {
-	content := strings.Repeat("0123456789abcdef", 1<<21) // 32 MiB: more than sockets hold
-	file, fileContent := writeFile(t, 32<<20)
-	for name, make := range map[string]func() *gateway.Response{
-		"whole": func() *gateway.Response { return whole(200, "", content) },
-		"file": func() *gateway.Response {
-			resp := streamed(int64(len(fileContent)), strings.NewReader(""))
-			resp.File = file
-			return resp
-		},
-	} {
+	for name, make := range large(t, 32<<20) { // more than sockets hold
 		t.Run(name, func(t *testing.T) {
 			f := startFront(t, gateway.HandlerFunc(func(*gateway.Request) (*gateway.Response, error) { return make(), nil }),
 				options{limits: configs.Limits{WriteTime: 3 * time.Second}})
@@ -47,6 +38,20 @@ func TestClientThatReadsABit(t *testing.T) {
 	}
 }
 
+// large makes answers of n bytes, a multiple of 16, in the ways that send differently.
+func large(t *testing.T, n int) map[string]func() *gateway.Response {
+	content := strings.Repeat("0123456789abcdef", n/16)
+	file, fileContent := writeFile(t, n)
+	return map[string]func() *gateway.Response{
+		"whole": func() *gateway.Response { return whole(200, "", content) },
+		"file": func() *gateway.Response {
+			resp := streamed(int64(len(fileContent)), strings.NewReader(""))
+			resp.File = file
+			return resp
+		},
+	}
+}
+
 // slow is a client with little room that has asked, and has read the head of its answer.
 func (f *front) slow(t *testing.T) *client {
 	c := f.dial(t)
@@ -59,16 +64,7 @@ func (f *front) slow(t *testing.T) *client {
 
 // TestClientThatReadsTooLittle: who takes a kilobyte now and then, but less than limits.write_min_rate, is cut.
 func TestClientThatReadsTooLittle(t *testing.T) {
-	content := strings.Repeat("0123456789abcdef", 1<<21) // 32 MiB: more than sockets hold
-	file, fileContent := writeFile(t, 32<<20)
-	for name, make := range map[string]func() *gateway.Response{
-		"whole": func() *gateway.Response { return whole(200, "", content) },
-		"file": func() *gateway.Response {
-			resp := streamed(int64(len(fileContent)), strings.NewReader(""))
-			resp.File = file
-			return resp
-		},
-	} {
+	for name, make := range large(t, 32<<20) { // more than sockets hold
 		t.Run(name, func(t *testing.T) {
 			f := startFront(t, gateway.HandlerFunc(func(*gateway.Request) (*gateway.Response, error) { return make(), nil }),
 				options{limits: configs.Limits{WriteTime: time.Second, WriteMinRate: 1 << 20}})
