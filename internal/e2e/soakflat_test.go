@@ -54,15 +54,17 @@ func soakFlat(t *testing.T, reloads bool) {
 	content := string(pattern(40_000))
 	file := testkit.Write(t, root, "file", content)
 	admin := testkit.FreeAddress(t)
+	const processes, threads = 2, 8
 	v := &versioned{Server: serve(t, "soaked:application", testkit.Options{
-		Processes: 2, Threads: 8, Successors: true, Leaves: channels(2 * 8), Env: []string{"SOAKED_FILE=" + file},
+		Processes: processes, Threads: threads, Successors: true, Leaves: channels(processes * threads),
+		Env:    []string{"SOAKED_FILE=" + file, "SOAKED_THREADS=" + strconv.Itoa(threads)},
 		Flags:  []string{"--admin", admin, "--static", "/static/=" + root, "--cache", "1MiB", "--max-body", "4MiB"},
 		Config: "app_cache: {size: 1MiB, copies: 1MiB}\nworkers: {grace_period: 20s}\n",
 	})}
 	nginx := testkit.NginxPass(t, v.Uwsgi, "")
 	readings := &soakReadings{began: time.Now(), admin: admin, series: map[string]*testkit.Series{}}
 
-	together(t, v.Server, "/stream?id=0", 16) // so that each thread of each worker has its channel
+	together(t, v.Server, "/thread?id=0", processes*threads) // none answers before all are there: each thread gets its channel
 	warm := startSoakLoad(t, v.Server, nginx, *soakRate, content)
 	<-time.After(duration / 10)
 	warm.finish(t)

@@ -2,6 +2,7 @@
 import hashlib
 import io
 import os
+import threading
 import time
 from urllib.parse import parse_qs
 
@@ -9,6 +10,7 @@ from penknife import cache
 
 PLAIN = ("Content-Type", "text/plain")
 FILE = os.environ["SOAKED_FILE"]
+THREADS = threading.Barrier(int(os.environ["SOAKED_THREADS"]))  # all of this worker
 
 
 def stream(name):
@@ -49,7 +51,9 @@ def application(environ, start_response):
     headers = [PLAIN]
     if path == "/raise":
         raise ValueError("before the headers, on purpose")
-    if path == "/stream":
+    if path == "/thread":
+        THREADS.wait(timeout=30)
+    if path in ("/stream", "/thread"):
         start_response("200 OK", headers)
         return stream(name)
     if path == "/cut":
