@@ -113,21 +113,24 @@ func (s *settingFlags) load(environ []string, app string) (*configs.Loaded, erro
 	return configs.Load(options)
 }
 
-// explainFlagError suggests a flag for a typo.
+// explainFlagError suggests a flag for a typo, and the command for a flag of `penknife serve` that stands without it.
 func explainFlagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
-		return &usageError{fmt.Sprintf("penknife %s: %v", cmd.Name(), err)}
+		return &usageError{fmt.Sprintf("%s: %v", cmd.CommandPath(), err)}
 	}
 	name, dashes := unknown.GetSpecifiedName(), "--"
 	if unknown.GetSpecifiedShortnames() != "" {
 		dashes = "-"
 	}
+	if serve, _, err := cmd.Find([]string{"serve"}); err == nil && !cmd.HasParent() && serve.Flags().Lookup(name) != nil {
+		return &usageError{fmt.Sprintf("%s: --%s is a flag of penknife serve: penknife serve MODULE:CALLABLE --%s ...", cmd.CommandPath(), name, name)}
+	}
 	var known []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-	hint := fmt.Sprintf("; see penknife %s --help", cmd.Name())
+	hint := fmt.Sprintf("; see %s --help", cmd.CommandPath())
 	if near := configs.Nearest(name, known); near != "" {
 		hint = "; did you mean --" + near + "?"
 	}
-	return &usageError{fmt.Sprintf("penknife %s: there is no flag %s%s%s", cmd.Name(), dashes, name, hint)}
+	return &usageError{fmt.Sprintf("%s: there is no flag %s%s%s", cmd.CommandPath(), dashes, name, hint)}
 }

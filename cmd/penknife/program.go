@@ -132,12 +132,14 @@ func (p *program) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "penknife",
 		Short:         "Run Python WSGI applications in production",
+		Version:       p.version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          p.noSuchCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetFlagErrorFunc(explainFlagError)
 	root.AddCommand(p.serveCommand(), p.statusCommand(), p.reloadCommand(), p.upgradeCommand(), p.scaleCommand(),
 		p.reopenLogsCommand(), p.stopCommand(), p.execCommand(), p.cacheCommand(), p.checkCommand(), p.topCommand(),

@@ -133,6 +133,10 @@ func TestCommandLinesThatAreRefused(t *testing.T) {
 		{"serve app --config none.yaml", "none.yaml: cannot be read: no such file or directory"},
 		{"serv app", `"serv" is no command; did you mean serve?`},
 		{"mysite.wsgi:application", `did you mean penknife serve mysite.wsgi:application?`},
+		{"mysite.wsgi:application --http :8000", "penknife: --http is a flag of penknife serve"},
+		{"--processes 2", "penknife: --processes is a flag of penknife serve"},
+		{"--speed 2", "penknife: there is no flag --speed; see penknife --help"},
+		{"cache purge --al", "penknife cache purge: there is no flag --al; did you mean --all?"},
 		{"promote", `"promote" is no command; see penknife --help`},
 		{"reload --contrl unix:/x", "did you mean --control?"},
 		{"explain workers.thread", "did you mean workers.threads?"},
@@ -191,6 +195,7 @@ func TestCheckAndExplainAndVersion(t *testing.T) {
 		{"explain workers.threads --threads 5", "now      5  (--threads)"},
 		{"explain", "app.wsgi                  a:app                         penknife.yaml:1\n"},
 		{"version", "penknife 1.2.3\n"},
+		{"--version", "penknife 1.2.3\n"},
 		{"serve --help", "--request-timeout"},
 		{"", "serve"},
 	}
