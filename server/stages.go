@@ -48,6 +48,10 @@ func (s *stages) stop(hard context.Context, deadline time.Time) {
 	}
 }
 
+// notable is from when on an operator wants to know what a stop is waiting for; a dozen lines of nothing hide the reason of a
+// start that has failed.
+const notable = 100 * time.Millisecond
+
 func (s *stages) stopOne(hard context.Context, one stage, deadline time.Time) {
 	begin := time.Now()
 	if least := begin.Add(one.least); least.After(deadline) {
@@ -57,13 +61,12 @@ func (s *stages) stopOne(hard context.Context, one stage, deadline time.Time) {
 	defer cancel()
 	err := one.stop(ctx)
 	took := slog.Duration("took", time.Since(begin).Round(time.Microsecond))
-	if one.quiet {
-		s.log.Debug("stage stopped", "stage", one.name, took)
-		return
-	}
-	if err != nil {
+	switch {
+	case err != nil && !one.quiet:
 		s.log.Warn("stage stopped", "stage", one.name, took, "error", err)
-		return
+	case !one.quiet && time.Since(begin) >= notable:
+		s.log.Info("stage stopped", "stage", one.name, took)
+	default:
+		s.log.Debug("stage stopped", "stage", one.name, took)
 	}
-	s.log.Info("stage stopped", "stage", one.name, took)
 }

@@ -164,7 +164,7 @@ def _find(spec: Spec, module: ModuleType) -> tuple[str, Any]:
 def _near(wanted: str, owner: object) -> str:
     """End of a sentence that names what the author may have meant."""
     names = [name for name in dir(owner) if not name.startswith("_")]
-    near = _close(wanted, names, n=3, cutoff=0.5)
+    near = _close(wanted, names, n=3, cutoff=0.5) or [name for name in DEFAULT_NAMES if name in names]
     return f". Did you mean {' or '.join(near)}?" if near else ""
 
 

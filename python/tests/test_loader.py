@@ -115,6 +115,7 @@ class Explains(Case):
         text = self.complaint("pk_names:aplication")
         self.assertIn("pk_names has no attribute 'aplication'", text)
         self.assertIn("Did you mean application?", text)
+        self.assertIn("Did you mean application?", self.complaint("pk_names:wsgi"))
 
     def test_no_default_name(self):
         self.write("pk_plain.py", "def my_application(e, s):\n    pass\n")
