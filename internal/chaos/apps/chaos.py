@@ -24,6 +24,10 @@ def application(environ, start_response):
         return work(environ, start_response, query)
     if path == "/wait":
         return wait(environ, start_response, query)
+    if path == "/upload":
+        return upload(environ, start_response, query)
+    if path.startswith("/cached/"):
+        return cached(environ, start_response, query)
     if path == "/fresh":  # another body each time, good for three seconds
         start_response("200 OK", [TYPE, ("Cache-Control", "max-age=3")])
         return [b"%d" % time.monotonic_ns()]
@@ -79,6 +83,33 @@ def work(environ, start_response, query):
         return stream(number, body)
     start_response("200 OK", headers + [("Content-Length", str(len(body)))])
     note("-", number)
+    return [body]
+
+
+def upload(environ, start_response, query):
+    """Like /work without a pattern, for bodies that no worker should have in memory as a whole."""
+    note("+", query["id"])
+    digest, size, whole = hashlib.sha256(), 0, environ["wsgi.input"]
+    while piece := whole.read(1 << 20):
+        digest.update(piece)
+        size += len(piece)
+    body = b"%s %d %s\n" % (query["id"].encode(), size, digest.hexdigest().encode())
+    start_response("200 OK", [TYPE, ("Content-Length", str(len(body))), ("X-Id", query["id"])])
+    note("-", query["id"])
+    return [body]
+
+
+def cached(environ, start_response, query):
+    """n bytes of id's pattern, good for a minute but for what add says ("Name: value"). Each call is in the journal."""
+    note("+", query["id"])
+    if "hold" in query:
+        time.sleep(int(query["hold"]) / 1000)
+    headers = [TYPE, ("Cache-Control", "max-age=60"), ("X-Id", query["id"])]
+    if "add" in query:
+        headers.append(tuple(query["add"].split(": ")))
+    body = pattern(query["id"], int(query["n"])) + environ.get(query.get("echo", ""), "").encode()
+    start_response("200 OK", headers + [("Content-Length", str(len(body)))])
+    note("-", query["id"])
     return [body]
 
 
