@@ -2,6 +2,7 @@
 import hashlib
 import importlib
 import io
+import itertools
 import os
 import tempfile
 import time
@@ -10,6 +11,7 @@ from urllib.parse import parse_qs
 TYPE = ("Content-Type", "application/octet-stream")
 LEAK = int(os.environ.get("LEAK", "0"))
 LEAKED = []
+CALLS = itertools.count()
 
 if os.environ.get("CRASH") and os.path.exists(os.environ["CRASH"]):
     with open(os.environ["CRASH"], "a") as crashes:
@@ -100,16 +102,18 @@ def upload(environ, start_response, query):
 
 
 def cached(environ, start_response, query):
-    """n bytes of id's pattern, good for a minute but for what add says ("Name: value"). Each call is in the journal."""
-    note("+", query["id"])
+    """n bytes of id's pattern and the variable that echo names, good for a minute, with the field add ("Name: value"). Each
+    call is in the journal, by a number of its own."""
+    call = "%s.%d.%d" % (query["id"], os.getpid(), next(CALLS))
+    note("+", call)
     if "hold" in query:
         time.sleep(int(query["hold"]) / 1000)
-    headers = [TYPE, ("Cache-Control", "max-age=60"), ("X-Id", query["id"])]
+    headers = [TYPE, ("Cache-Control", "max-age=60")]
     if "add" in query:
         headers.append(tuple(query["add"].split(": ")))
     body = pattern(query["id"], int(query["n"])) + environ.get(query.get("echo", ""), "").encode()
     start_response("200 OK", headers + [("Content-Length", str(len(body)))])
-    note("-", query["id"])
+    note("-", call)
     return [body]
 
 
