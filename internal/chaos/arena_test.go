@@ -33,6 +33,7 @@ type setup struct {
 	env                []string
 	idle               bool   // no load: the scenario makes its requests itself
 	within             string // control group that the server is started in
+	binary             string // program that the test may replace, whose successors it stops itself; empty: the built one
 }
 
 // arena is a server under load.
@@ -58,13 +59,13 @@ func begin(t *testing.T, s setup) *arena {
 	t.Helper()
 	a := &arena{admin: testkit.FreeAddress(t), journal: filepath.Join(testkit.Dir(t), "journal")}
 	testkit.Write(t, filepath.Dir(a.journal), "journal", "")
-	binary := ""
+	binary := s.binary
 	if s.within != "" {
 		binary = inGroup(t, s.within)
 	}
 	a.Server = testkit.Penknife(t, testkit.Options{
-		Binary: binary,
-		App:    cmp.Or(s.app, "chaos:application"), Chdir: filepath.Join(testkit.Root(t), "internal", "chaos", "apps"),
+		Binary: binary, Successors: s.binary != "",
+		App: cmp.Or(s.app, "chaos:application"), Chdir: filepath.Join(testkit.Root(t), "internal", "chaos", "apps"),
 		Processes: max(s.processes, 2), Threads: max(s.threads, 1), Config: arenaLimits + s.limits + s.config,
 		Errors: []string{testkit.AnyError}, Flags: []string{"--admin", a.admin}, Env: append(s.env, "PYTHONDONTWRITEBYTECODE=1", "JOURNAL="+a.journal),
 	})
