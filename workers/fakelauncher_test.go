@@ -33,6 +33,7 @@ type fakeWorld struct {
 	obeys                 bool          // workers that are told to leave do
 	immortal              bool          // SIGKILL has no effect
 	told                  []int
+	forsaken              []int
 	died                  map[int][]string
 	refusal               *gateway.Error // what the queue was told last
 	refusals              int
@@ -119,6 +120,10 @@ func (f *fakeWorld) StopWorker(index int) {
 }
 func (f *fakeWorld) WorkerDied(index int, cause string) int {
 	f.died[index] = append(f.died[index], cause)
+	return 0
+}
+func (f *fakeWorld) Forsake(index int, _ string) int {
+	f.forsaken = append(f.forsaken, index)
 	return 0
 }
 func (f *fakeWorld) Busy(index int) int      { return f.busy[index] }

@@ -45,6 +45,7 @@ type lanes interface {
 	WorkerIs(worker, pid int)
 	StopWorker(worker int)
 	WorkerDied(worker int, cause string) (lost int)
+	Forsake(worker int, cause string) (lost int)
 	Busy(worker int) int
 	Served(worker int) uint64
 	Census(held []int) (waiting int)

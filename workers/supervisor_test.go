@@ -308,6 +308,9 @@ func TestSupervisor_UnkillableWorkerIsReplaced(t *testing.T) {
 		if len(f.living(Ready)) != 2 || f.ordered[2].index == 0 {
 			t.Errorf("ready %v, the replacement has index %d", f.living(Ready), f.ordered[2].index)
 		}
+		if len(f.forsaken) != 1 || f.forsaken[0] != 0 {
+			t.Errorf("forsaken: %v", f.forsaken)
+		}
 	})
 }
 

@@ -104,7 +104,9 @@ func (s *supervisor) checkWorker(w *worker, now time.Time) {
 	case Stopping:
 		if !w.stuck && s.due(w.deadline, now) {
 			w.stuck = true
-			s.log.Error("killed worker does not exit", "worker", w.index, "pid", w.pid)
+			lost := s.lanes.Forsake(w.index, "it was killed and does not exit")
+			s.log.Error("killed worker does not exit", "worker", w.index, "pid", w.pid, "lost", lost)
+			s.buryOverdue(w)
 			if w.pid == 0 { // the zygote owes its pid
 				s.launcher.killZygote()
 			}

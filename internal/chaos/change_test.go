@@ -25,8 +25,9 @@ func filesIn(dir string) ([]string, error) { return filepath.Glob(filepath.Join(
 // was there before.
 func TestReloadsUnderLoad(t *testing.T) {
 	a := begin(t, setup{processes: 2, threads: 2})
+	old, before := a.Pythons(), int64(0)
 	a.inject(func() {
-		for range rounds(3, 20) {
+		for range rounds(4, 20) {
 			generation := a.status(t).Current.Number
 			a.Signal(t, syscall.SIGHUP)
 			testkit.Eventually(t, 30*time.Second, func() error {
@@ -35,9 +36,18 @@ func TestReloadsUnderLoad(t *testing.T) {
 				}
 				return nil
 			})
+			if before == 0 {
+				before = testkit.RSS(t, a.PID()) // with what the first one needs
+			}
 		}
 	})
 	a.end(t, criterion{slowest: 5 * time.Second})
+	a.CheckNobodyLeft(t, old)
+	now := testkit.RSS(t, a.PID())
+	t.Logf("memory: %d MiB before, %d MiB now", before>>20, now>>20)
+	if now-before > 24<<20 { // the heap of a young process still finds its size
+		t.Errorf("memory grew from %d to %d MiB", before>>20, now>>20)
+	}
 }
 
 const realConfig = `# what an editor is writing
@@ -51,9 +61,11 @@ cache:
 `
 
 // TestHalfWrittenConfigurations is scenario 4: a reload while the file is cut at any byte. Either it is a configuration, or
-// the command says what is wrong and the old generation serves. In the end a good one works.
+// the command says what is wrong and the old generation serves. So it is without a file, and with an application that cannot be
+// imported. Each failure is one line in the log and one in the counter. In the end a good one works.
 func TestHalfWrittenConfigurations(t *testing.T) {
-	a := begin(t, setup{processes: 2})
+	crash := filepath.Join(testkit.Dir(t), "crash")
+	a := begin(t, setup{processes: 2, env: []string{"CRASH=" + crash}})
 	path := filepath.Join(a.Dir, "penknife.yaml")
 	good := testkit.ReadFile(t, path)
 	codes := map[int]int{}
@@ -68,7 +80,12 @@ func TestHalfWrittenConfigurations(t *testing.T) {
 				t.Errorf("cut at byte %d: exit code %d\n%s", at, code, output)
 			}
 		}
-		if err := os.WriteFile(path, []byte(good), 0o600); err != nil {
+		testkit.Write(t, filepath.Dir(crash), "crash", "")
+		a.refusedReload(t, "no file", func() error { return os.Remove(path) }, 2, "penknife.yaml")
+		codes[2]++
+		a.refusedReload(t, "no import", func() error { return os.WriteFile(path, []byte(good), 0o600) }, 3, "the application is broken")
+		codes[3]++
+		if err := os.Remove(crash); err != nil {
 			t.Fatal(err)
 		}
 		if code, output := a.command(t, "reload"); code != 0 {
@@ -79,7 +96,27 @@ func TestHalfWrittenConfigurations(t *testing.T) {
 	if codes[2] == 0 {
 		t.Error("nothing was refused")
 	}
-	a.end(t, criterion{slowest: 5 * time.Second})
+	failed := codes[2] + codes[3]
+	if lines := strings.Count(a.Output(), "reload failed; everything stays as it was"); lines != failed {
+		t.Errorf("%d lines for %d reloads that failed", lines, failed)
+	}
+	a.end(t, criterion{slowest: 5 * time.Second, moved: map[string]float64{
+		`penknife_reloads_total{result="failure"}`: float64(failed), `penknife_reloads_total{result="success"}`: float64(codes[0] + 1),
+		"penknife_reload_last_successful": 0, // 1 before, 1 now
+	}})
+}
+
+// refusedReload makes a change with which no reload can work: the command says so, and the same workers go on.
+func (a *arena) refusedReload(t *testing.T, name string, change func() error, code int, says string) {
+	t.Helper()
+	if err := change(); err != nil {
+		t.Fatal(err)
+	}
+	before := a.workers(t)
+	got, output := a.command(t, "reload")
+	if now := a.workers(t); got != code || !strings.Contains(output, says) || len(now) != len(before) || now[0].PID != before[0].PID {
+		t.Errorf("%s: exit code %d, workers %v became %v\n%s", name, got, before, now, output)
+	}
 }
 
 // TestSignalStorm is scenario 25: a thousand of each signal. It ends in one generation of the size that it then has, which

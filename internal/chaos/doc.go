@@ -27,18 +27,16 @@
 //	 8    children that keep descriptors    TestChildren
 //	 9 10 descriptors, a peer that lies     TestDescriptors, TestSurroundings, TestSocketFileRemoved, TestScribbledMemory
 //	11 12 13  slow heads, bodies, idle      TestCrowds
-//	14    2 GB of upload                    e2e: TestLargeUpload; its file after kill -9: TestServerKilled
+//	14    2 GB of upload                    TestLargeUploads; its file after kill -9: TestServerKilled
 //	15    slow readers                      TestSlowReaders
 //	16 17 clients that leave, too many      TestClientsLeave, TestQueueOverflows
 //	18 19 20  descriptors, disk, memory     TestDescriptorsRunOut, TestWorkersWithoutDescriptors, TestDiskFull, TestMemoryRunsOut
 //	21 22 penknife killed, terminated       TestServerKilled, TestServerTerminated
 //	23    the clock is set                  TestClockIsSet; with clocks of their own TestAge_TheClockIsSet and its like in cache, certs, static
 //	24 25 leak, signal storm                TestLeakIsRecycled, TestSignalStorm
-//	26    static files                      static: TestNothingOutsideTheRoot, TestNoFileThatIsNone, TestDevicesAreNotServed, TestSeveralRanges;
-//	                                        e2e: TestStaticHugeFile, TestStaticFileThatShrinksIsCut; here: TestLinksThatChange
-//	27    cache                             cache/store: TestLimitHolds; cache: TestStampede_OneCall, TestPoisoning,
-//	                                        TestSetCookie_IsNeverSentToAnother, TestNoAnswerOfOneUserToAnother, TestRFC9111_3_Storable
+//	26    static files                      TestHostileFiles, TestLinksThatChange; more names and ranges in static
+//	27    cache                             TestCacheUnderSiege; more of who is told apart in cache, the books against the heap in cache/store
 //	28    mutated packets                   TestMutatedPackets
-//	29    upgrade, and back                 e2e: TestUpgradeUnderLoad, TestUpgradeThatFails, TestUpgradeThatIsCalledOff
+//	29    upgrade, and back                 TestUpgradeAndBack; more ways to fail in e2e: TestUpgradeThatFails, TestUpgradeThatIsCalledOff
 //	31    output and threads at the end     TestWorkersThatDoNotLeave
 package chaos

@@ -26,8 +26,9 @@ func TestHangs(t *testing.T) {
 			a.inject(func() { a.expectTimeout(t, a.order(t, testkit.HTTPClient(a.HTTP), "nasty."+way+"?x=1&")) })
 			testkit.Eventually(t, 15*time.Second, func() error { return a.grew("penknife_worker_exits_total", 1) })
 			t.Logf("the worker was gone %v after the request", time.Since(a.fault).Round(time.Millisecond))
+			a.AwaitOutput(t, "stacks of all threads")
 			a.awaitWorkers(t, 3)
-			a.end(t, criterion{slowest: 2 * time.Second, moved: map[string]float64{
+			a.end(t, criterion{slowest: 2 * time.Second, moved: map[string]float64{`penknife_worker_exits_total{cause="replaced"}`: 1,
 				"penknife_requests_overdue_total": 1, `penknife_overdue_outcomes_total{outcome="replaced"}`: 1, starts: 1,
 			}})
 		})
@@ -72,20 +73,40 @@ func (e errTooFew) Error() string {
 	return e.name + " grew by " + strconv.FormatFloat(e.sum, 'g', -1, 64)
 }
 
-// TestUninterruptible is scenario 5 for a process that no signal ends: it waits for a file system that never answers. The
-// client has its 504, the worker is replaced, and penknife waits for it neither then nor when it stops.
+// TestUninterruptible is scenario 5 for processes that no signal ends: they wait for a file system that never answers. The
+// clients have their 504, the workers are replaced, and penknife waits for them neither then nor when it stops. One that comes
+// free is seen as gone.
 func TestUninterruptible(t *testing.T) {
 	t.Parallel() // it waits most of the time
-	silent := newSilentFS(t)
+	silent, silentForGood := newSilentFS(t), newSilentFS(t)
 	a := begin(t, setup{processes: 3, config: hangLimits})
 	a.inject(func() {
-		a.expectTimeout(t, a.order(t, testkit.HTTPClient(a.HTTP), "nasty.touch?path="+url.QueryEscape(silent.dir+"/file")+"&"))
+		var hanging []*testkit.Exchange
+		for _, fs := range []*silentFS{silent, silentForGood} {
+			hanging = append(hanging, a.order(t, testkit.HTTPClient(a.HTTP), "nasty.touch?path="+url.QueryEscape(fs.dir+"/file")+"&"))
+		}
+		for _, exchange := range hanging {
+			a.expectTimeout(t, exchange)
+		}
 	})
-	a.AwaitOutput(t, "killed worker does not exit")
+	testkit.Eventually(t, 20*time.Second, func() error {
+		if n := strings.Count(a.Output(), "killed worker does not exit"); n != 2 {
+			return fmt.Errorf("%d were given up", n)
+		}
+		return nil
+	})
 	a.awaitWorkers(t, 3)
 	t.Logf("replaced %v after the request", time.Since(a.fault).Round(time.Millisecond))
-	silent.close() // now the kernel lets the process die; whoever is left must be seen as gone
-	a.end(t, criterion{slowest: 2 * time.Second, moved: map[string]float64{"penknife_requests_overdue_total": 1, starts: 1}})
+	silent.close() // now the kernel lets this process die
+	a.end(t, criterion{slowest: 2 * time.Second, allowed: testkit.Footprint{Processes: 1, InFlight: 1, Descriptors: 8}, moved: map[string]float64{
+		"penknife_requests_overdue_total": 2, `penknife_overdue_outcomes_total{outcome="replaced"}`: 2, starts: 2,
+	}})
+	below := a.Pythons()
+	if code := a.Terminate(t, testkit.Grace); code != 0 {
+		t.Errorf("exit code %d while a process cannot be killed", code)
+	}
+	silentForGood.close()
+	a.CheckNobodyLeft(t, below)
 }
 
 // TestStopped is scenario 30: a worker that is stopped, and goes on when its request is long over. Its late answer reaches

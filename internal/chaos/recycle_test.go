@@ -12,13 +12,13 @@ import (
 	"penknife/internal/testkit"
 )
 
-// TestLeakIsRecycled is scenario 24: an application that keeps a megabyte of each request is held at workers.max_rss, no
+// TestLeakIsRecycled is scenario 24: an application that keeps ten megabytes of each request is held at workers.max_rss, no
 // request fails, and there are never fewer workers that serve than were asked for.
 func TestLeakIsRecycled(t *testing.T) {
 	if !thorough(t) {
 		return
 	}
-	a := begin(t, setup{processes: 2, config: "workers: {max_rss: 80MiB}\n", env: []string{"LEAK=1048576"}})
+	a := begin(t, setup{processes: 2, config: "workers: {max_rss: 300MiB}\n", env: []string{"LEAK=10485760"}})
 	a.inject(func() {})
 	n, least, most := float64(rounds(3, 20)), 2, int64(0)
 	testkit.Eventually(t, span(20*time.Second, 90*time.Second), func() error {

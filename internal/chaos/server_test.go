@@ -56,6 +56,12 @@ func TestServerKilled(t *testing.T) {
 	a.Wait(t, 5*time.Second)
 	a.CheckNobodyLeft(t, below)
 	gone := time.Since(a.fault)
+	if gone > time.Second {
+		t.Errorf("the last of its processes was gone after %v", gone)
+	}
+	if spooled < 2 {
+		t.Errorf("%d bodies were in files", spooled)
+	}
 	if files, err := filesIn(a.TempDir()); err != nil || len(files) > 0 {
 		t.Errorf("left in the temporary directory: %v, %v", files, err)
 	}

@@ -33,6 +33,36 @@ func (q *Queue) WorkerDied(worker int, cause string) (lost int) {
 	return lost
 }
 
+// Forsake tells that the worker was killed and does not go: it is in an uninterruptible sleep. What it holds is over for the
+// front ends, with KindWorkerDied and the cause for who has no answer yet; it returns their number. Drain waits for none of it.
+// The places stay taken until WorkerDied, since the kernel may still write there.
+func (q *Queue) Forsake(worker int, cause string) (lost int) {
+	for i := range q.slots {
+		s := &q.slots[i]
+		s.mu.Lock()
+		var d delivery
+		if s.step != stepIdle && !s.workerDone && !s.forsaken && q.holds(worker, s) {
+			if s.step != stepFailed && s.err == nil {
+				lost++
+			}
+			s.forsaken = true
+			q.forsake(1)
+			d = s.fail(gateway.Errorf(gateway.KindWorkerDied, "worker died: %s", cause))
+		}
+		s.mu.Unlock()
+		d.run()
+	}
+	return lost
+}
+
+// remember ends that the slot is forsaken. It must be called with the lock held.
+func (s *slot) remember() {
+	if s.forsaken {
+		s.forsaken = false
+		s.q.forsake(-1)
+	}
+}
+
 // Busy is the number of requests that a worker holds; 0 after Shutdown. One that died holds none, also when a front end
 // has not yet let go of what it lost.
 func (q *Queue) Busy(worker int) (n int) {
@@ -132,6 +162,7 @@ func (s *slot) endNow(err error) (d delivery, failed bool) {
 		d = d.and(s.fail(err))
 	}
 	s.workerDone = true
+	s.remember()
 	return d.and(delivery{release: s.settle()}), failed
 }
 

@@ -23,8 +23,10 @@ type Queue struct {
 
 	freeMu  sync.Mutex
 	free    []int32         // stack: the slot used last is used next, so that few pages are touched
-	drained []chan struct{} // closed when every slot is free
+	drained []chan struct{} // closed when every slot is free or forsaken
 	peak    int             // most slots that were in use at once since the last scan
+
+	forsaken int // slots that nobody waits for, since their worker was killed and does not go; freeMu guards it too
 
 	entry entry
 
@@ -193,7 +195,20 @@ func (q *Queue) putFree(s *slot) {
 	q.freeMu.Lock()
 	defer q.freeMu.Unlock()
 	q.free = append(q.free, int32(s.index))
-	if len(q.free) < len(q.slots) {
+	q.tellDrained()
+}
+
+// forsake changes the number of slots that nobody waits for any more.
+func (q *Queue) forsake(by int) {
+	q.freeMu.Lock()
+	defer q.freeMu.Unlock()
+	q.forsaken += by
+	q.tellDrained()
+}
+
+// tellDrained wakes those who wait in Drain if there is nothing to wait for. It must be called with the lock held.
+func (q *Queue) tellDrained() {
+	if len(q.free)+q.forsaken < len(q.slots) {
 		return
 	}
 	for _, waiter := range q.drained {
@@ -242,10 +257,10 @@ func (q *Queue) InFlight() int {
 	return len(q.slots) - len(q.free)
 }
 
-// Drain waits until no request is in flight, or for ctx. It does not keep new ones out.
+// Drain waits until no request is in flight but those of forsaken workers, or for ctx. It does not keep new ones out.
 func (q *Queue) Drain(ctx context.Context) error {
 	q.freeMu.Lock()
-	if len(q.free) == len(q.slots) {
+	if len(q.free)+q.forsaken == len(q.slots) {
 		q.freeMu.Unlock()
 		return nil
 	}

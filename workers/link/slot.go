@@ -82,6 +82,7 @@ type slot struct {
 	refilling bool
 
 	workerDone, frontDone bool
+	forsaken              bool         // its worker was killed and does not go
 	suspect               int          // worker index + 1 that damaged the slot's words; its death settles the slot
 	suspects              map[int]bool // who may have damaged them and still lives; nil when the slot is not damaged by somebody unknown
 
@@ -237,6 +238,7 @@ func (s *slot) settle() Spool {
 	s.spool, s.file, s.later, s.client, s.trace = nil, nil, nil, nil, nil
 	s.step = stepIdle
 	s.state.Store(stateWord(s.position, -1, stateFree))
+	s.remember()
 	s.q.putFree(s)
 	return spool
 }
