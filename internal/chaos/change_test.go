@@ -45,7 +45,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 	a.CheckNobodyLeft(t, old)
 	now := testkit.RSS(t, a.PID())
 	t.Logf("memory: %d MiB before, %d MiB now", before>>20, now>>20)
-	if now-before > 24<<20 { // the heap of a young process still finds its size
+	if now-before > 64<<20 { // the collector lets the heap of such a load grow to some 55 MiB; a generation takes more when it stays
 		t.Errorf("memory grew from %d to %d MiB", before>>20, now>>20)
 	}
 }
