@@ -1,6 +1,7 @@
 package httpfront
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -148,7 +149,7 @@ func (c *conn) completeHead() (int, error) {
 			return end, nil
 		}
 		if bad := checkPartial(buf, &c.srv.limits); bad != nil && string(buf) != "\r" {
-			return 0, c.refusePartial(judgeRefused(buf, bad))
+			return 0, c.refusePartial(judgeRefused(buf, c.firstWrong(buf, bad)))
 		}
 		n, err := c.fill(until)
 		switch {
@@ -168,6 +169,9 @@ func (c *conn) completeHead() (int, error) {
 // judge checks a head and prepares the request. The request has no reference to buf afterwards.
 func (c *conn) judge(buf []byte) error {
 	bad := parseHead(buf, &c.srv.limits, &c.head)
+	if bad != nil && c.head.method == nil {
+		c.head.nameLine(buf, int(c.srv.limits.RequestLine))
+	}
 	c.begin()
 	if bad == nil {
 		c.vars, bad = c.head.buildVars(c.vars[:0], &c.peer, &c.req)
@@ -176,6 +180,15 @@ func (c *conn) judge(buf []byte) error {
 		return c.refuse(judgeRefused(buf, bad))
 	}
 	return nil
+}
+
+// firstWrong finds the first thing that is wrong in a head that is not complete, of which bad is one: the same as if all
+// of it had come at once, whatever packets it comes in.
+func (c *conn) firstWrong(buf []byte, bad *refusal) *refusal {
+	if bytes.IndexByte(buf, '\n') < 0 {
+		return bad
+	}
+	return parseHead(buf, &c.srv.limits, &c.head)
 }
 
 // judgeRefused knows better why bytes were refused that are no HTTP at all.

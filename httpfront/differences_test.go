@@ -119,7 +119,7 @@ var (
 	fieldExpr   = regexp.MustCompile(`(?s)^` + tchar + `+:`)
 	controlExpr = regexp.MustCompile(`[\x00-\x08\n-\x1f\x7f]`)
 	lineEndExpr = regexp.MustCompile(`(?s)^\n|[^\r]\n|\r([^\n]|$)`)
-	hostExpr    = regexp.MustCompile(`^([A-Za-z0-9._~!$&'()*+,;=-]+|\[([0-9A-Fa-f:.]+)\])(?::([0-9]*))?$`)
+	hostExpr    = regexp.MustCompile(`^((?:[A-Za-z0-9_~!$&'()*+,;=-]+\.)*[A-Za-z0-9_~!$&'()*+,;=-]+\.?|\[([0-9A-Fa-f:.]+)\])(?::([0-9]*))?$`)
 	targetExpr  = regexp.MustCompile(`^(?:/|(?i:https?)://([^/?]+)(?:[/?]|$))`)
 	escapeExpr  = regexp.MustCompile(`%(?:$|.$|00|[^0-9A-Fa-f]|.[^0-9A-Fa-f])`)
 	chunkExpr   = regexp.MustCompile(`^([0-9A-Fa-f]+)(?:[ \t]*;[ \t]*` + tchar + `+(?:[ \t]*=[ \t]*(?:` + tchar +

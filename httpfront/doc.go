@@ -18,7 +18,7 @@
 //     unix socket. From such a peer REMOTE_ADDR is the right-most address of X-Forwarded-For that is not itself trusted;
 //     REQUEST_SCHEME (with HTTPS=on), HTTP_HOST and SERVER_PORT follow the right-most X-Forwarded-Proto, -Host and
 //     -Port. The fields stay visible; Forwarded is read only without them (rfc7239.go).
-//   - HTTP/1.2 and above are read, and called, HTTP/1.1. Hosts with escapes or ports above 65535 are refused.
+//   - HTTP/1.2 and above are read, and called, HTTP/1.1. Hosts with escapes, empty labels or ports above 65535 are refused.
 //   - An escape in the path that is not %XX is refused, as nginx and Apache do; "//" and ".." stay as they came.
 //
 // The end comes in phases (server.go): Part lets answers end their connections, Release lets another process accept and

@@ -21,7 +21,8 @@ func (h *head) setHost(value []byte) *refusal {
 }
 
 // isHost checks uri-host [ ":" port ] (RFC 3986 section 3.2); an empty one is legal for targets without authority. Of
-// what the grammar has, escapes and address literals of future versions are refused: nobody could resolve them.
+// what the grammar has, escapes, address literals of future versions and empty labels (RFC 1034 section 3.5) are
+// refused: nobody could resolve them, and ".." is a step upwards for code that makes a path of a host.
 func isHost(host []byte) bool {
 	if len(host) > 0 && host[0] == '[' {
 		end := bytes.IndexByte(host, ']')
@@ -35,10 +36,10 @@ func isHost(host []byte) bool {
 		return end+1 == len(host) || host[end+1] == ':' && isPort(host[end+2:])
 	}
 	for i, c := range host {
-		if c == ':' {
+		switch {
+		case c == ':':
 			return i > 0 && isPort(host[i+1:])
-		}
-		if !hostChars[c] {
+		case !hostChars[c], c == '.' && (i == 0 || host[i-1] == '.'):
 			return false
 		}
 	}

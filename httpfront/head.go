@@ -112,10 +112,14 @@ func parseHead(buf []byte, limits *configs.Limits, h *head) *refusal {
 	return h.finish(limits)
 }
 
-// nameLine finds the method and the begin of the target in a request line that may be wrong or incomplete, for the logs:
-// whose cookies are too large, and which URL is too long, is what one looks for there.
+// nameLine finds the method and the begin of the target in a request line that may be wrong or incomplete. It is for the
+// logs (whose cookies are too large, and which URL is too long, is what one looks for there), and because an answer to
+// HEAD has no content, not even a refusal.
 func (h *head) nameLine(buf []byte, longest int) {
-	line, _, _ := bytes.Cut(buf, []byte{'\r'})
+	line := buf
+	if end := bytes.IndexAny(buf, "\r\n"); end >= 0 {
+		line = buf[:end]
+	}
 	method, rest, found := bytes.Cut(line, []byte{' '})
 	if !found || len(method) > maxMethod || !isToken(method) {
 		return

@@ -37,6 +37,8 @@ var lineRows = []row{
 	{"9110 2.5 HTTP/1.2 needs a Host as 1.1 does", "GET / HTTP/1.2\r\n\r\n", "400", false},
 	{"9110 2.5 HTTP/1.2 closes as 1.1 does", "GET / HTTP/1.2\r\nConnection: close\r\n" + host, "200", false},
 	{"9110 2.5 HTTP/1.2 has chunks", "POST / HTTP/1.2\r\nTransfer-Encoding: chunked\r\n" + host + "1\r\nx\r\n0\r\n\r\n", "200", true},
+	{"9110 15.6.6 whatever is wrong in a later line", "GET / HTTP/2.0\r\nX: a\nY: b\r\n" + host, "505", false},
+	{"9112 2.2 LF after the line of HEAD, which gets no content", "HEAD / HTTP/1.1\nHost: a\r\n\r\n", "400", false},
 	{"9110 15.6.6 HTTP/3.0", "GET / HTTP/3.0\r\n" + host, "505", false},
 	{"9110 15.6.6 HTTP/9.9", "GET / HTTP/9.9\r\n" + host, "505", false},
 	{"9110 15.6.6 HTTP/0.0", "GET / HTTP/0.0\r\n" + host, "505", false},

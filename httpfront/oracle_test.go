@@ -98,6 +98,7 @@ var leniencies = map[string]string{
 	"3986 3.2":    "nginx refuses only slashes, NUL and empty labels in Host",
 	"3986 3.2.2":  "nginx does not look into brackets and escapes of Host",
 	"3986 3.2.3":  "nginx does not look at the port of Host",
+	"1034 3.5":    "nginx takes an empty label in front",
 	"6874 2":      "nginx does not look at zones of Host",
 	"9110 5.1":    "nginx skips lines whose name it cannot use",
 	"9110 5.5":    "nginx does not look at values of fields that it skips",
