@@ -73,6 +73,9 @@ func TestClientsLeave(t *testing.T) {
 		}
 		return nil
 	})
+	if *full && left < 1000 {
+		t.Errorf("%d clients left", left)
+	}
 	t.Logf("%d clients left in the middle; everything was closed %v after the last", left, time.Since(ended).Round(time.Millisecond))
 	if more, seconds := strings.Count(a.Output(), "\n")-lines, time.Since(a.fault).Seconds(); float64(more) > 110*(seconds+1) {
 		t.Errorf("%d lines in the log in %v s", more, seconds) // each kind has a limit of its own

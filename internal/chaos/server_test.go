@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -92,8 +93,9 @@ func TestServerSuspended(t *testing.T) {
 	a.end(t, criterion{slowest: pause + 3*time.Second, moved: map[string]float64{starts: 0}})
 }
 
-// TestServerTerminated is scenario 22: SIGTERM under load and with requests in flight. Those are answered, later ones are
-// refused and not broken, the exit code is 0, and nothing is left.
+// TestServerTerminated is scenario 22: SIGTERM under load and with requests in flight. The listeners and idle connections are
+// closed before those are answered, which say that they are the last, later ones are refused and not broken, the exit code is 0,
+// and nothing is left.
 func TestServerTerminated(t *testing.T) {
 	a := begin(t, setup{processes: 2, threads: 8})
 	gate := testkit.NewGate(t)
@@ -101,13 +103,24 @@ func TestServerTerminated(t *testing.T) {
 	for i := range 6 {
 		held = append(held, a.park(t, a.Fronts()[i%2], gate))
 	}
+	var idle crowd
+	defer idle.leave()
+	idle.join(t, testkit.HTTPClient(a.HTTP), 3, func(e *testkit.Exchange) error {
+		_, err := e.Write([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
+		if err == nil {
+			_, err = e.Receive()
+		}
+		return err
+	})
 	below := a.Pythons()
 	a.inject(func() { a.Signal(t, syscall.SIGTERM) })
 	a.AwaitOutput(t, "draining")
+	a.closedForNewcomers(t, &idle)
 	gate.Pass(t, len(held))
-	for _, p := range held {
-		if outcome, detail := p.outcome(); outcome != "200" {
-			t.Errorf("in flight at SIGTERM: %s %s", outcome, detail)
+	for i, p := range held {
+		answer, err := p.Receive()
+		if outcome, detail := p.work.judge(answer, err); outcome != "200" || i%2 == 0 && answer.Header.Get("Connection") != "close" {
+			t.Errorf("in flight at SIGTERM: %s %s %v", outcome, detail, answer.Lines)
 		}
 	}
 	if code := a.Wait(t, testkit.Grace); code != 0 {
@@ -118,6 +131,53 @@ func TestServerTerminated(t *testing.T) {
 	a.only(t, "200", "502", outcomeRefused) // 502 is nginx's word for refused
 	a.CheckNobodyLeft(t, below)
 	a.CheckSocketsGone(t)
+}
+
+// closedForNewcomers waits until nobody is let in any more and who had nothing to ask is sent away, while requests are in flight.
+func (a *arena) closedForNewcomers(t *testing.T, idle *crowd) {
+	t.Helper()
+	testkit.Eventually(t, 5*time.Second, func() error {
+		for _, c := range append(a.Fronts(), testkit.HTTPClient(a.HTTPUnix), testkit.UwsgiClient(a.UwsgiTCP)) {
+			if exchange, err := c.Dial(); err == nil {
+				_ = exchange.Close()
+				return errors.New("somebody still listens")
+			}
+		}
+		return nil
+	})
+	for _, exchange := range idle.conns {
+		_ = exchange.SetDeadline(time.Now().Add(5 * time.Second))
+		if n, err := exchange.Reader.Read(make([]byte, 1)); n > 0 || isLate(err) {
+			t.Errorf("an idle connection: %d bytes, %v", n, err)
+		}
+	}
+	if a.Exited() {
+		t.Error("it was gone before the requests were answered")
+	}
+}
+
+// TestSecondSignal: who asks twice, or by SIGQUIT, is not asked to wait for requests: gone within two seconds, with exit code 0.
+func TestSecondSignal(t *testing.T) {
+	for _, signals := range [][]syscall.Signal{{syscall.SIGTERM, syscall.SIGTERM}, {syscall.SIGQUIT}}[:rounds(1, 2)] {
+		a := begin(t, setup{processes: 2, threads: 2, config: "workers: {grace_period: 60s}\n"})
+		gate := testkit.NewGate(t)
+		a.park(t, a.Fronts()[0], gate)
+		below := a.Pythons()
+		for i, signal := range signals {
+			if i > 0 {
+				a.AwaitOutput(t, "draining")
+			}
+			a.inject(func() { a.Signal(t, signal) })
+		}
+		code := a.Wait(t, testkit.Grace)
+		if took := time.Since(a.fault); code != 0 || took > 2*time.Second {
+			t.Errorf("%v: exit code %d after %v", signals, code, took)
+		}
+		a.CheckNobodyLeft(t, below)
+		a.CheckSocketsGone(t)
+		a.halt()
+		a.only(t, "200", "502", "503", outcomeClosed, outcomeCut, outcomeRefused)
+	}
 }
 
 // TestSecondInstance: another start with any of the addresses is refused with a clear word, and the first one does not notice.
@@ -138,7 +198,7 @@ func TestSecondInstance(t *testing.T) {
 }
 
 // TestQueueOverflows is scenario 17: ten times as many slow requests as there are places. Those that have one are answered,
-// the others get 503 with Retry-After at once, and who leaves while it waits is never served.
+// the others get 503 with Retry-After at once, who leaves while it waits is never served, and who waits for too long has 503.
 func TestQueueOverflows(t *testing.T) {
 	a := begin(t, setup{idle: true, processes: 2, config: "workers: {queue: 10, max_processes: 2, queue_timeout: 20s}\n"})
 	gate := testkit.NewGate(t)
@@ -192,7 +252,46 @@ func TestQueueOverflows(t *testing.T) {
 			t.Errorf("request %s was served after its client had left", p.work.number)
 		}
 	}
+	a.waitInVain(t)
 	a.end(t, criterion{})
+}
+
+// waitInVain gives who waits a second, and lets nobody pass before that is over.
+func (a *arena) waitInVain(t *testing.T) {
+	t.Helper()
+	path := filepath.Join(a.Dir, "penknife.yaml")
+	config := strings.Replace(testkit.ReadFile(t, path), "queue_timeout: 20s", "queue_timeout: 1s", 1)
+	testkit.Write(t, a.Dir, "penknife.yaml", config)
+	if code, output := a.reload(t); code != 0 {
+		t.Fatalf("the reload: %d %s", code, output)
+	}
+	gate := testkit.NewGate(t)
+	held := []*parked{a.park(t, a.Fronts()[0], gate), a.park(t, a.Fronts()[1], gate)}
+	var waiting []*parked
+	began := time.Now()
+	for i := range 6 {
+		p := &parked{work: &work{number: "v" + a.number(), how: "whole", size: 10}}
+		exchange, err := a.Fronts()[i%2].Send(p.work.call())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = exchange.Close() })
+		p.Exchange = exchange
+		waiting = append(waiting, p)
+	}
+	for _, p := range waiting {
+		answer, err := p.Receive()
+		if took := time.Since(began); err != nil || answer.Status != 503 || answer.Header.Get("Retry-After") == "" || took < 900*time.Millisecond || took > 3*time.Second {
+			t.Errorf("who waited in vain: %d, %v after %v", answer.Status, err, took)
+		}
+		a.nobodyHad(t, p.work.number)
+	}
+	gate.Pass(t, len(held))
+	for _, p := range held {
+		if outcome, detail := p.outcome(); outcome != "200" {
+			t.Errorf("who was there before: %s %s", outcome, detail)
+		}
+	}
 }
 
 // inFlight gives an error unless n requests wait or run.

@@ -190,7 +190,10 @@ func ErrorsIn(log string) []string {
 
 // Status asks the server's control socket. It gives false when there is none, or nobody answers.
 func (s *Server) Status() (control.Status, bool) {
-	path := controlSocket(s.PID())
+	path := ""
+	for try := 0; path == "" && try < 5; try++ { // the kernel leaves lines out of its table while sockets come and go
+		path = controlSocket(s.PID())
+	}
 	if path == "" {
 		return control.Status{}, false
 	}

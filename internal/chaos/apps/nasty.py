@@ -67,6 +67,31 @@ def lie(query):
     return "lied"
 
 
+def lie_on_channel(query):
+    """Opens channels of penknife.cache, and says on them half a head, a length that is far too large, and a byte now and then."""
+    from penknife import cache
+    lies = [b"\x01\x00\x00", b"\x01\x00\x00\x00\xff\xff\xff\xff", b"\xff" * 8, b"\x01\x00\x00\x00\x00\x00\x10\x00"]
+    opened = threading.Barrier(len(lies) + 1, timeout=20)
+
+    def lie(words):
+        cache.get("opens a channel")
+        opened.wait()
+        mine = [s for s in sockets() if s.type == socket.SOCK_STREAM]
+        for word in [words] + [b"x"] * 30:
+            for channel in mine:  # also those of the others
+                try:
+                    channel.setblocking(False)
+                    channel.send(word)
+                except OSError:
+                    pass
+            time.sleep(0.05)
+
+    for words in lies:
+        threading.Thread(target=lie, args=(words,), daemon=True).start()
+    opened.wait()
+    return "lied"
+
+
 def stuff_eventfd(query):
     """Fills the counter of the eventfd that all workers share, so that nobody can add to it."""
     stuffed = 0
