@@ -351,6 +351,27 @@ func TestTickets(t *testing.T) {
 	}
 }
 
+// TestTickets_TheClockIsSetBack: keys of a predecessor whose clock was wrong are not in use for longer than others.
+func TestTickets_TheClockIsSetBack(t *testing.T) {
+	wrong := time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)
+	now := wrong.AddDate(-14, 0, 0)
+	exported, err := NewTickets(wrong).Export()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tickets := NewTickets(now)
+	if err := tickets.Import(exported, wrong); err != nil {
+		t.Fatal(err)
+	}
+	first, _ := tickets.Keys(now)
+	if keys, _ := tickets.Keys(now.Add(ticketTurn)); len(keys) != 2 || keys[0] == first[0] {
+		t.Errorf("%d keys after a day", len(keys))
+	}
+	if keys, _ := tickets.Keys(now.Add(ticketTurn + ticketLife)); len(keys) != 1 || keys[0] == first[0] {
+		t.Errorf("%d keys after a week", len(keys))
+	}
+}
+
 // TestInspect: what `penknife check` says.
 func TestInspect(t *testing.T) {
 	authority := testkit.NewAuthority(t, "ca")

@@ -45,6 +45,11 @@ func NewTickets(now time.Time) *Tickets {
 func (t *Tickets) Keys(now time.Time) (keys [][keySize]byte, number uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	for i := range t.keys {
+		if t.keys[i].Made.After(now) { // by a predecessor, before the clock was set back
+			t.keys[i].Made = now
+		}
+	}
 	if now.Sub(t.keys[0].Made) >= ticketTurn {
 		t.turn(now)
 	}

@@ -46,6 +46,12 @@ func (j *job) plan(now time.Time) {
 	j.mu.Unlock()
 }
 
+// heeds tells whether the clock was set back by so much that the job would wait for about twice as long as it should, or for three
+// hours more. Below that it waits: a clock that is set right by a second must not make a job run twice.
+func (j *job) heeds(back time.Duration) bool {
+	return !j.next.IsZero() && back >= min(j.schedule.Next(j.next).Sub(j.next), longestRepeat)
+}
+
 // begin notes a run, unless one is under way and the job does not want two.
 func (j *job) begin(now time.Time) bool {
 	busy := j.before != nil && j.before.snapshot().Running > 0

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"penknife/configs"
+	"penknife/internal/testkit"
 )
 
 // every is a job that is due each second, the shortest time that the syntax knows.
@@ -122,6 +123,56 @@ func TestBeginDue_MakesUpOnce(t *testing.T) {
 	b.eventually("it ran", func() bool { return b.count("j succeeded") == 1 })
 	if got := len(b.lines("runs")); got != 1 {
 		t.Errorf("%d runs", got)
+	}
+}
+
+// TestBeginDue_TheClockIsSetBack: who runs each minute goes on within a minute, whatever the date has become; what runs once a day
+// does not run twice because the clock was set right by an hour, and is not late by a year because it was wrong by one.
+func TestBeginDue_TheClockIsSetBack(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	jobs, err := b.makeJobs(Config{Place: b.place, Cron: []configs.CronJob{ // nobody but the test asks what is due
+		{Name: "minutely", Schedule: "* * * * *", Command: "true"}, {Name: "every", Schedule: "@every 30m", Command: "true"},
+		{Name: "daily", Schedule: "0 3 * * *", Command: "true"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Manager.jobs = jobs
+	next := func() (list [3]time.Time) {
+		_, jobs := b.Status()
+		for i, j := range jobs {
+			list[i] = j.Next.Round(0)
+		}
+		return list
+	}
+	now, before := time.Now(), next()
+	b.beginDue(now)
+	for _, step := range []struct {
+		back     time.Duration
+		replaced [3]bool
+	}{
+		{2 * time.Second, [3]bool{}}, // as a clock is corrected: what has just begun must not begin again
+		{10 * time.Minute, [3]bool{true, false, false}},
+		{time.Hour, [3]bool{true, true, false}},
+		{48 * time.Hour, [3]bool{true, true, true}},
+		{400 * 24 * time.Hour, [3]bool{true, true, true}},
+	} {
+		now = testkit.Stepped(now, -step.back)
+		b.beginDue(now)
+		after := next()
+		for i, name := range []string{"minutely", "every", "daily"} {
+			if changed := !after[i].Equal(before[i]); changed != step.replaced[i] {
+				t.Errorf("%v back: %s: %v became %v", step.back, name, before[i], after[i])
+			}
+			if wait := after[i].Sub(now.Round(0)); step.replaced[i] && (wait < 0 || wait > []time.Duration{time.Minute, 30 * time.Minute, 25 * time.Hour}[i]) {
+				t.Errorf("%v back: %s waits for %v", step.back, name, wait)
+			}
+		}
+		before = after
+	}
+	if n := strings.Count(b.journal.String(), "the clock was set back"); n != 9 {
+		t.Errorf("the log says so %d times", n)
 	}
 }
 

@@ -16,6 +16,8 @@ const (
 	stopPatience = 10 * time.Second
 	// longestSleep bounds the sleep of the schedule, since the clock may be set, and a suspended machine wakes up late.
 	longestSleep = time.Minute
+	// longestRepeat bounds by how much the clock may be set back before a rare job may run a second time.
+	longestRepeat = 3 * time.Hour
 )
 
 // ErrNotReplaced says that Apply could not use what it was given; everything goes on as before.
@@ -50,7 +52,8 @@ type Manager struct {
 	mu      sync.Mutex // guards what follows
 	daemons []*daemon
 	jobs    []*job
-	paused  bool // no job begins any more
+	paused  bool      // no job begins any more
+	looked  time.Time // when the schedule was last looked at
 }
 
 // New makes a Manager. It starts nothing.

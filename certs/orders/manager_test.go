@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net"
@@ -346,5 +347,41 @@ func TestShutdownDuringAnOrder(t *testing.T) {
 	began := time.Now()
 	if err := m.Shutdown(context.Background()); err != nil || time.Since(began) > 5*time.Second {
 		t.Errorf("%v after %s", err, time.Since(began))
+	}
+}
+
+// TestDue_TheClockIsSet: the pause after a failure is as long as it was to be, whatever the date becomes; a certificate's end is a
+// date. One that has been renewed is not renewed again because the clock was set back.
+func TestDue_TheClockIsSet(t *testing.T) {
+	start := time.Now()
+	date := start.Round(0) // as a certificate has it
+	now, leaf := start, &x509.Certificate{NotBefore: date.Add(-80 * 24 * time.Hour), NotAfter: date.Add(10 * 24 * time.Hour)}
+	m := &Manager{deps: Deps{Now: func() time.Time { return now }}, options: Options{Domains: []string{"a"}},
+		names: map[string]*name{"a": {cert: &tls.Certificate{Leaf: leaf}}}}
+	if domain, _ := m.nextDue(); domain != "a" {
+		t.Fatal("it is not renewed in the last third of its life")
+	}
+	m.change("a", nil, errors.New("refused"))
+	for _, by := range []time.Duration{0, time.Hour, -time.Hour, 365 * 24 * time.Hour, -365 * 24 * time.Hour} {
+		now = testkit.Stepped(start, by)
+		if domain, wait := m.nextDue(); domain != "" || wait != minPause {
+			t.Errorf("clock by %v: %q is due, or in %v", by, domain, wait)
+		}
+		now = testkit.Stepped(start.Add(minPause), by)
+		if domain, _ := m.nextDue(); domain != "a" {
+			t.Errorf("clock by %v: nothing is due after the pause", by)
+		}
+	}
+	fresh := &x509.Certificate{NotBefore: date.Add(-time.Hour), NotAfter: date.Add(90 * 24 * time.Hour)}
+	m.change("a", &tls.Certificate{Leaf: fresh}, nil)
+	for _, by := range []time.Duration{0, time.Hour, -time.Hour, -365 * 24 * time.Hour} {
+		now = testkit.Stepped(start, by)
+		if domain, wait := m.nextDue(); domain != "" || wait != nap {
+			t.Errorf("clock by %v: a new certificate: %q is due, or in %v", by, domain, wait)
+		}
+	}
+	now = testkit.Stepped(start, 365*24*time.Hour)
+	if domain, _ := m.nextDue(); domain != "a" {
+		t.Error("nothing is due a year later")
 	}
 }

@@ -32,7 +32,7 @@ type setup struct {
 	holds              int           // up to so many milliseconds that the application takes for a request
 	env                []string
 	idle               bool   // no load: the scenario makes its requests itself
-	within             string // control group that the server is started in
+	starter            string // program that starts penknife with the arguments that it is given, instead of penknife
 	binary             string // program that the test may replace, whose successors it stops itself; empty: the built one
 }
 
@@ -59,10 +59,7 @@ func begin(t *testing.T, s setup) *arena {
 	t.Helper()
 	a := &arena{admin: testkit.FreeAddress(t), journal: filepath.Join(testkit.Dir(t), "journal")}
 	testkit.Write(t, filepath.Dir(a.journal), "journal", "")
-	binary := s.binary
-	if s.within != "" {
-		binary = inGroup(t, s.within)
-	}
+	binary := cmp.Or(s.starter, s.binary)
 	a.Server = testkit.Penknife(t, testkit.Options{
 		Binary: binary, Successors: s.binary != "",
 		App: cmp.Or(s.app, "chaos:application"), Chdir: filepath.Join(testkit.Root(t), "internal", "chaos", "apps"),

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -61,6 +62,33 @@ func TestClockIsSet(t *testing.T) {
 		a.answers(t, time.Now(), 20, 20*time.Second)
 	}
 	a.end(t, criterion{slowest: 2 * time.Second, moved: map[string]float64{starts: 0, "penknife_requests_overdue_total": 2}})
+}
+
+// TestBootsApart is the part of scenario 23 about the clock that nobody sets, which begins with the machine: penknife in a time
+// namespace whose machine has just booted, and in one that has run for ten years. Time limits, ages and replacements are as always.
+// It takes root.
+func TestBootsApart(t *testing.T) {
+	up := readClock(t, unix.CLOCK_MONOTONIC).Truncate(time.Second)
+	for name, offset := range map[string]time.Duration{"just booted": 2*time.Second - up, "ten years": 10 * 365 * 24 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			lines := fmt.Sprintf("exec unshare --time --monotonic %d --boottime %[1]d", int64(offset/time.Second))
+			a := begin(t, setup{processes: 3, starter: starter(t, lines), config: hangLimits + "cache: {enabled: true}\n"})
+			stored := a.fresh(t)
+			a.inject(func() { a.expectTimeout(t, a.order(t, testkit.HTTPClient(a.HTTP), "nasty.hang_in_c?x=1&")) })
+			testkit.Eventually(t, 10*time.Second, func() error { return a.grew("penknife_worker_exits_total", 1) })
+			t.Logf("replaced %v after the request", time.Since(a.fault).Round(time.Millisecond))
+			a.awaitWorkers(t, 3)
+			testkit.Eventually(t, 6*time.Second, func() error { // max-age=3
+				if now := a.fresh(t); now.body == stored.body {
+					return errTooFew{"what is cached", time.Since(a.fault).Seconds()}
+				}
+				return nil
+			})
+			a.end(t, criterion{slowest: 3 * time.Second, moved: map[string]float64{
+				"penknife_requests_overdue_total": 1, `penknife_overdue_outcomes_total{outcome="replaced"}`: 1, starts: 1,
+			}})
+		})
+	}
 }
 
 // cached is what the application's /fresh answered, or the cache for it.

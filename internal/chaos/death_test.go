@@ -149,7 +149,7 @@ func TestZygoteStopped(t *testing.T) {
 // what it was; one that gets no memory has its MemoryError.
 func TestMemoryRunsOut(t *testing.T) {
 	group := newMemoryGroup(t, 600<<20)
-	a := begin(t, setup{processes: 2, within: group})
+	a := begin(t, setup{processes: 2, starter: inGroup(t, group)})
 	a.inject(func() {
 		answer, err := a.order(t, testkit.HTTPClient(a.HTTP), "dying.limited_memory?x=1&").Receive()
 		if err != nil || answer.Status != 500 {

@@ -32,7 +32,7 @@
 //	16 17 clients that leave, too many      TestClientsLeave, TestQueueOverflows
 //	18 19 20  descriptors, disk, memory     TestDescriptorsRunOut, TestWorkersWithoutDescriptors, TestDiskFull, TestMemoryRunsOut
 //	21 22 penknife killed, terminated       TestServerKilled, TestServerTerminated
-//	23    the clock is set                  TestClockIsSet; with clocks of their own TestAge_TheClockIsSet and its like in cache, certs, static
+//	23    the clock is set                  TestClockIsSet, TestBootsApart; with clocks of their own TheClockIsSet in cache, certs, sidecars, static
 //	24 25 leak, signal storm                TestLeakIsRecycled, TestSignalStorm
 //	26    static files                      TestHostileFiles, TestLinksThatChange; more names and ranges in static
 //	27    cache                             TestCacheUnderSiege; more of who is told apart in cache, the books against the heap in cache/store

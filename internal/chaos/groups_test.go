@@ -38,8 +38,13 @@ func newMemoryGroup(t *testing.T, limit int64) string {
 // inGroup gives a program that starts penknife in a control group.
 func inGroup(t *testing.T, group string) string {
 	t.Helper()
-	script := fmt.Sprintf("#!/bin/sh\necho $$ >%s/cgroup.procs || exit 99\nexec %s \"$@\"\n", group, testkit.Binary(t))
-	path := testkit.Write(t, testkit.Dir(t), "penknife", script)
+	return starter(t, fmt.Sprintf("echo $$ >%s/cgroup.procs || exit 99\nexec", group))
+}
+
+// starter gives a program that becomes penknife after a few lines of a shell, of which the last one ends with what executes it.
+func starter(t *testing.T, lines string) string {
+	t.Helper()
+	path := testkit.Write(t, testkit.Dir(t), "penknife", fmt.Sprintf("#!/bin/sh\n%s %s \"$@\"\n", lines, testkit.Binary(t)))
 	if err := os.Chmod(path, 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,13 @@ package chaos
 
 import (
 	"bytes"
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -29,20 +34,24 @@ func limit(t *testing.T, pid, resource int, soft uint64) (before uint64) {
 // TestDescriptorsRunOut is scenario 18: penknife gets no descriptor any more, while its workers are killed too. Kept
 // connections go on, nothing spins, and when there are some again everything is back within 3 seconds.
 func TestDescriptorsRunOut(t *testing.T) {
-	a := begin(t, setup{processes: 2, threads: 2, patience: 20 * time.Second})
+	logged := filepath.Join(testkit.Dir(t), "access.log")
+	a := begin(t, setup{processes: 2, threads: 2, patience: 20 * time.Second,
+		config: "log: {access: combined, access_delay: 0s, access_file: " + logged + "}\n"})
 	kept, err := testkit.HTTPClient(a.HTTP).Dial()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = kept.Close() }()
+	asked := 0
 	ask := func() {
 		t.Helper()
-		if _, err := kept.Write([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n")); err != nil {
+		if _, err := kept.Write([]byte("GET /kept HTTP/1.1\r\nHost: a\r\n\r\n")); err != nil {
 			t.Fatal(err)
 		}
 		if answer, err := kept.Receive(); err != nil || answer.Status != 200 {
 			t.Fatalf("on a connection that is there: %d, %v", answer.Status, err)
 		}
+		asked++
 	}
 	ask()
 	a.halt() // so that what the fault costs can be told from what others cost
@@ -60,6 +69,7 @@ func TestDescriptorsRunOut(t *testing.T) {
 		victim := workers[len(workers)-1]
 		_ = syscall.Kill(victim, syscall.SIGKILL)
 		a.AwaitOutput(t, "no worker could be ordered")
+		a.renameLog(t, logged)
 		before := testkit.CPUTime(t, a.PID())
 		<-time.After(span(2*time.Second, 10*time.Second))
 		spent := testkit.CPUTime(t, a.PID()) - before
@@ -83,6 +93,23 @@ func TestDescriptorsRunOut(t *testing.T) {
 	_ = kept.Close()
 	a.load.stop = nil
 	a.end(t, criterion{})
+	testkit.Eventually(t, 5*time.Second, func() error { // none of the log's lines is lost
+		text, _ := os.ReadFile(logged)
+		if n := strings.Count(testkit.ReadFile(t, logged+".1")+string(text), "GET /kept "); n != asked {
+			return fmt.Errorf("%d of %d requests are in the log", n, asked)
+		}
+		return nil
+	})
+}
+
+// renameLog does what logrotate does, when no file can be opened: the log goes on in the renamed one.
+func (a *arena) renameLog(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Rename(path, path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	a.Signal(t, syscall.SIGUSR1)
+	a.AwaitOutput(t, "too many open files")
 }
 
 // TestWorkersWithoutDescriptors is the other half of scenario 18: the application can open nothing, and says so to its own
@@ -111,13 +138,33 @@ func TestWorkersWithoutDescriptors(t *testing.T) {
 	a.end(t, criterion{moved: map[string]float64{starts: 0}})
 }
 
-// TestDiskFull is scenario 19: no room for spooled bodies (the limit of a file's size ends writes as a full disk does), and
-// none for the access log. Only requests with large bodies fail, with 507; lost lines are counted.
+// smallDisk mounts a file system of so many bytes. It takes root.
+func smallDisk(t *testing.T, size int) (dir string) {
+	t.Helper()
+	dir = testkit.Dir(t)
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
+		t.Fatalf("a file system can be mounted by root only: %v", err)
+	}
+	t.Cleanup(func() { // when the server has gone, which was started later
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// TestDiskFull is scenario 19: somebody has filled the disk of the spooled bodies, and there is no room for the access log. Only
+// requests with large bodies fail, with 507, and nobody waits; lost lines are counted. With room again all is well.
 func TestDiskFull(t *testing.T) {
-	a := begin(t, setup{processes: 2, threads: 2, config: "log: {access: combined, access_file: /dev/full, access_delay: 0s}\n"})
-	var usual uint64
+	const size = 8 << 20
+	disk := smallDisk(t, size)
+	a := begin(t, setup{processes: 2, threads: 2, limits: "  temp_dir: " + disk + "\n",
+		config: "log: {access: combined, access_file: /dev/full, access_delay: 0s}\n"})
 	a.inject(func() {
-		usual = limit(t, a.PID(), unix.RLIMIT_FSIZE, 1000)
+		filler := make([]byte, size+1)
+		if err := os.WriteFile(filepath.Join(disk, "filler"), filler, 0o600); !errors.Is(err, unix.ENOSPC) {
+			t.Fatalf("the disk is not full: %v", err)
+		}
 		for i := range rounds(20, 200) {
 			c := a.Fronts()[i%2]
 			answer := c.Do(t, testkit.Call{Method: "POST", Target: "/", Body: bytes.Repeat([]byte("x"), 200_000)})
@@ -127,7 +174,9 @@ func TestDiskFull(t *testing.T) {
 			c.Get(t, "/")
 		}
 	})
-	limit(t, a.PID(), unix.RLIMIT_FSIZE, usual)
+	if err := os.Remove(filepath.Join(disk, "filler")); err != nil {
+		t.Fatal(err)
+	}
 	a.fault = time.Now()
 	for _, c := range a.Fronts() {
 		if answer := c.Do(t, testkit.Call{Method: "POST", Target: "/", Body: bytes.Repeat([]byte("x"), 200_000)}); answer.Status != 200 {
@@ -139,7 +188,7 @@ func TestDiskFull(t *testing.T) {
 			t.Errorf("a request with a body of %d bytes: %s", r.uploaded, r.outcome)
 		}
 	}
-	a.end(t, criterion{most: map[string]int{"507": 1 << 20}, unblamed: true})
+	a.end(t, criterion{most: map[string]int{"507": 1 << 20}, slowest: 3 * time.Second, unblamed: true, moved: map[string]float64{starts: 0}})
 	if lost := a.scrape(t)[`penknife_log_dropped_total{log="access"}`]; lost == 0 {
 		t.Error("no lost line was counted")
 	}
@@ -151,7 +200,7 @@ func TestMutatedPackets(t *testing.T) {
 	marker := testkit.Dir(t) + "/marker"
 	evil := testkit.Write(t, testkit.Dir(t), "evil.py", "open("+fmt.Sprintf("%q", marker)+", 'w')\napplication = None\n")
 	a := begin(t, setup{processes: 2, limits: "  header_timeout: 1s\n  body_timeout: 1s\n"})
-	before := a.Pythons()
+	before, files := a.Pythons(), a.files(t, filepath.Dir(evil))
 	statuses := map[int]int{}
 	a.inject(func() {
 		c := testkit.UwsgiClient(a.Uwsgi)
@@ -181,6 +230,9 @@ func TestMutatedPackets(t *testing.T) {
 			if isLate(err) || isLate(answer.Cut) {
 				t.Errorf("packet %d: no end", i)
 			}
+			if reached := answer.Header.Get("X-Pid") != ""; reached && !wellFormed(raw) {
+				t.Errorf("packet %d reached the application: %.60q", i, raw)
+			}
 			statuses[answer.Status]++
 			_ = exchange.Close()
 		}
@@ -192,8 +244,59 @@ func TestMutatedPackets(t *testing.T) {
 	if after := a.Pythons(); fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Errorf("processes %v became %v", before, after)
 	}
+	if after := a.files(t, filepath.Dir(evil)); after != files {
+		t.Errorf("files\n%s\nbecame\n%s", files, after)
+	}
 	if statuses[200] == 0 || statuses[501] < 250 {
 		t.Errorf("statuses %v: modifier 0 is served, and others are not", statuses)
 	}
 	a.end(t, criterion{})
+}
+
+// wellFormed reads a packet as uWSGI's page on its protocol has it: modifier1 0, or 30 (the same with SCRIPT_NAME taken off the
+// path), a size, pairs that fill it, none with an empty key.
+func wellFormed(raw []byte) bool {
+	if len(raw) < 4 || raw[0] != 0 && raw[0] != 30 {
+		return false
+	}
+	size := int(binary.LittleEndian.Uint16(raw[1:]))
+	if len(raw)-4 < size {
+		return false
+	}
+	for block, i := raw[4:4+size], 0; len(block) > 0; i++ {
+		if len(block) < 2 {
+			return false
+		}
+		length := int(binary.LittleEndian.Uint16(block))
+		if len(block)-2 < length || i%2 == 0 && length == 0 {
+			return false
+		}
+		block = block[2+length:]
+		if len(block) == 0 && i%2 == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// files lists what stands in the server's directory, that of the application and another one, with sizes and times.
+func (a *arena) files(t *testing.T, also string) string {
+	t.Helper()
+	var list strings.Builder
+	for _, dir := range []string{a.Dir, a.Options().Chdir, also} {
+		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			info, err := entry.Info()
+			if err == nil {
+				fmt.Fprintln(&list, path, info.Mode(), info.Size(), info.ModTime())
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return list.String()
 }
