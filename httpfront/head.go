@@ -83,7 +83,10 @@ func checkPartial(buf []byte, limits *configs.Limits) *refusal {
 func parseHead(buf []byte, limits *configs.Limits, h *head) *refusal {
 	*h = head{length: -1, fields: h.fields[:0]}
 	line, rest, bad := cutLine(buf)
-	if bad != nil {
+	switch {
+	case bad != nil && buf[0] != '\n' && nameChars[buf[0]] == notToken:
+		return refuseRequestLine // as checkPartial says when it has seen no more than that
+	case bad != nil:
 		return bad
 	}
 	if len(line) > int(limits.RequestLine) {

@@ -33,6 +33,7 @@ var (
 		"only the modifiers 0 and 30 (requests) and 100 (ping) of the uwsgi protocol are spoken here")
 	refuseEmpty      = newRefusal("empty", gateway.KindBadRequest, "the packet has no variables")
 	refuseMethod     = newRefusal("method", gateway.KindBadRequest, "the packet has no REQUEST_METHOD (include uwsgi_params)")
+	refuseOddMethod  = newRefusal("method", gateway.KindBadRequest, "REQUEST_METHOD is not a token (RFC 9110 section 9.1)")
 	refuseLength     = newRefusal("content_length", gateway.KindBadRequest, "CONTENT_LENGTH is not a number")
 	refuseLargeBlock = newRefusal("large_block", gateway.KindHeadTooLarge, "the variables are too large (limits.header_block)")
 	refuseManyVars   = newRefusal("many_vars", gateway.KindHeadTooLarge, "there are too many variables (limits.header_count)")
