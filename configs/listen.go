@@ -45,6 +45,17 @@ func (a address) isPublic() bool {
 	return err != nil || !ip.Unmap().IsLoopback()
 }
 
+// spellOut writes unix: in front of a path that stands alone, as uWSGI's users write it. Nothing else that one can listen
+// on begins so: no host has a slash. It is done when a text is read, so that all who compare addresses see one spelling.
+func spellOut(text string) string {
+	for _, begin := range [...]string{"/", "./", "../"} {
+		if strings.HasPrefix(text, begin) {
+			return "unix:" + text
+		}
+	}
+	return text
+}
+
 // parseAddress checks the form of a listen address. Its errors say what to write instead.
 func parseAddress(text string) (address, error) {
 	if path, ok := strings.CutPrefix(text, "unix:"); ok {
@@ -53,9 +64,6 @@ func parseAddress(text string) (address, error) {
 	if strings.HasPrefix(text, "systemd:") || strings.HasPrefix(text, "fd:") {
 		return parsePassed(text)
 	}
-	if strings.HasPrefix(text, "/") || strings.HasPrefix(text, "./") {
-		return address{}, fmt.Errorf("%w: write unix:%s for a unix socket", errAddress, text)
-	}
 	if _, rest, ok := strings.Cut(text, "://"); ok {
 		return address{}, fmt.Errorf("%w: write %s, without the scheme", errAddress, strings.TrimSuffix(rest, "/"))
 	}
@@ -63,8 +71,11 @@ func parseAddress(text string) (address, error) {
 		return address{}, fmt.Errorf("%w: write :%s for that port on loopback", errAddress, text)
 	}
 	host, port, err := net.SplitHostPort(text)
+	if err != nil && strings.HasSuffix(text, ".sock") {
+		return address{}, fmt.Errorf("%w: write ./%s for a unix socket", errAddress, text)
+	}
 	if err != nil {
-		return address{}, fmt.Errorf("%w: %q is not HOST:PORT, :PORT, unix:PATH or unix:@name "+
+		return address{}, fmt.Errorf("%w: %q is not HOST:PORT, :PORT, unix:PATH, /PATH or unix:@name "+
 			"(an IPv6 address needs brackets: [::1]:8000)", errAddress, text)
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {

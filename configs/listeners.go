@@ -56,7 +56,8 @@ var listenerDocs = map[string]keyDoc{
 }
 
 const (
-	listenDoc = "`HOST:PORT`, `:PORT` (loopback; say `0.0.0.0:PORT` to be public), `unix:PATH` or `unix:@abstract`. " +
+	listenDoc = "`HOST:PORT`, `:PORT` (loopback; say `0.0.0.0:PORT` to be public), `unix:PATH`, a path alone that begins with `/` or `./`, " +
+		"or `unix:@abstract`. " +
 		"Of a socket that others open: `systemd:NAME` by socket activation (its `FileDescriptorName=`), `fd:NUMBER` as inherited."
 	modeDoc  = "Permissions of a unix socket."
 	ownerDoc = "Owner of a unix socket, a name or a number. Empty: whoever runs penknife."

@@ -50,6 +50,9 @@ func Load(options Options) (*Loaded, error) {
 	for _, s := range options.Settings {
 		l.set(s.Path, Source{Kind: SourceFlag, Name: s.Name}, s.Values)
 	}
+	for _, single := range []*string{&l.loaded.Config.Admin.Listen, &l.loaded.Config.Stats, &l.loaded.Config.Control.Listen} {
+		*single = spellOut(*single)
+	}
 	l.addDefaultListener()
 	l.check()
 	if len(l.problems.List) == 0 {
@@ -152,6 +155,7 @@ func (l *loader) set(path string, source Source, values []string) {
 func (l *loader) setListeners(v reflect.Value, path string, source Source, addresses []string) {
 	list := reflect.MakeSlice(v.Type(), 0, len(addresses))
 	for i, address := range addresses {
+		address = spellOut(address)
 		entry := newEntry(v.Type().Elem())
 		for known := range v.Len() {
 			if v.Index(known).FieldByName("Listen").String() == address {

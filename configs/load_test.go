@@ -177,6 +177,35 @@ uwsgi:
 	}
 }
 
+func TestPathAloneIsAUnixSocket(t *testing.T) {
+	chdirToFile(t, `
+app: {wsgi: a:app}
+http: [{listen: ../h.sock}]
+uwsgi: [{listen: /run/a.sock, mode: 0600}, {listen: "unix:/run/b.sock", mode: 0640}]
+admin: {listen: /run/admin.sock}
+stats: /run/stats.sock
+control: {listen: /run/c.sock}
+`)
+	c := mustLoad(t, Options{}).Config
+	if got := []string{c.HTTP[0].Listen, c.Uwsgi[0].Listen, c.Admin.Listen, c.Stats, c.Control.Listen}; !slices.Equal(got,
+		[]string{"unix:../h.sock", "unix:/run/a.sock", "unix:/run/admin.sock", "unix:/run/stats.sock", "unix:/run/c.sock"}) {
+		t.Errorf("from the file: %q", got)
+	}
+	if c.ControlSocket(nil) != "/run/c.sock" {
+		t.Errorf("control socket %q", c.ControlSocket(nil))
+	}
+	c = mustLoad(t, Options{Environ: []string{"PENKNIFE_STATS=./s.sock"}, Settings: []Setting{
+		{Path: "uwsgi", Name: "--uwsgi", Values: []string{"unix:/run/a.sock", "/run/b.sock", "./c:1"}},
+		{Path: "control.listen", Name: "--control", Values: []string{"/x"}},
+	}}).Config
+	if len(c.Uwsgi) != 3 || c.Uwsgi[0].Mode != 0o600 || c.Uwsgi[1].Mode != 0o640 || c.Uwsgi[2].Listen != "unix:./c:1" {
+		t.Errorf("from flags: %+v", c.Uwsgi)
+	}
+	if c.Stats != "unix:./s.sock" || c.ControlSocket(nil) != "/x" {
+		t.Errorf("stats %q, control %q", c.Stats, c.ControlSocket(nil))
+	}
+}
+
 func TestBadAddressIsToldAlsoIfAFlagReplacesTheList(t *testing.T) {
 	chdirToFile(t, "app: {wsgi: a:app}\nhttp:\n  - listen: nonsense\n")
 	_, err := Load(Options{Settings: []Setting{{Path: "http", Name: "--http", Values: []string{":1"}}}})

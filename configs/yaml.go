@@ -188,13 +188,14 @@ func entryFrom(elem reflect.Type, text string) string {
 	return fmt.Sprintf("listen: %q", text)
 }
 
-// address checks a listener's address here and not only when all sources are read, so that a bad one is told also if
+// address spells a listener's address out, and checks it here and not only when all sources are read, so that a bad one is told also if
 // flags replace the list.
 func (d nodeDecoder) address(entry reflect.Value, path string) {
 	field := fieldNamed(entry, "listen")
 	if !field.IsValid() || field.String() == "" {
 		return
 	}
+	field.SetString(spellOut(field.String()))
 	if _, err := parseAddress(field.String()); err != nil {
 		d.problems.add(ruleAddress, d.loaded.Sources.Of(path), path, "%v", err)
 	}

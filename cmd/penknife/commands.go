@@ -39,7 +39,7 @@ func (p *program) serveCommand() *cobra.Command {
 		Short: "Serve an application until SIGTERM",
 		Long: "Serve an application until SIGTERM. With nothing else said, HTTP is served on " + configs.DefaultListen +
 			",\nor on 0.0.0.0:$PORT if that is set. A flag wins over the environment, that over the file.\n\n" +
-			"ADDR is HOST:PORT, :PORT (loopback), unix:PATH or unix:@abstract.",
+			"ADDR is HOST:PORT, :PORT (loopback), unix:PATH or a path that begins with / or ./, or unix:@abstract.",
 		Example: "  penknife serve mysite.wsgi:application --uwsgi unix:/run/mysite.sock --processes 4",
 		Args:    optionalArgument("application"),
 		RunE: func(cmd *cobra.Command, arguments []string) error {
