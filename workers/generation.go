@@ -2,6 +2,7 @@ package workers
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"log/slog"
 	"runtime"
@@ -95,6 +96,7 @@ func newZygoteLauncher(c Config, log *slog.Logger, h *host, q *link.Queue) (*zyg
 			App: c.App.WSGI, Chdir: chdir, Preload: c.App.Preload, StackSignal: int(stackSignal),
 			Watch:  c.App.Reload,
 			Warmup: warmupRequests(c), StacksAfter: startStacks * c.Workers.StartTimeout.Seconds(),
+			Geometry: hex.EncodeToString(q.Geometry()),
 		},
 	}
 	if err := l.pack(q); err != nil {

@@ -37,6 +37,8 @@ type settings struct {
 	Warmup          []warmupRequest `json:"warmup"`
 	// StacksAfter is when a process that is not ready shows where it hangs, in seconds; 0: never.
 	StacksAfter float64 `json:"stacks_after"`
+	// Geometry is link.Queue.Geometry in hexadecimal digits.
+	Geometry string `json:"geometry"`
 }
 
 // startStacks is the part of workers.start_timeout after which a process shows where it hangs. It ends at the whole.

@@ -25,13 +25,14 @@
 //	 5 30 hangs, uninterruptible, stopped   TestHangs, TestUninterruptible, TestStopped, TestStoppedForLong, TestIdleWorkerStopped
 //	 6 7  crash loop, ways to die           TestCrashLoop, TestWaysToDie
 //	 8    children that keep descriptors    TestChildren
-//	 9 10 descriptors, a peer that lies     TestDescriptors, TestSurroundings, TestSocketFileRemoved, TestScribbledMemory
+//	 9 10 descriptors, a peer that lies     TestDescriptors, TestSurroundings, TestSocketFileRemoved, TestScribbledMemory,
+//	                                        TestScribbledHeaderAtARespawn
 //	11 12 13  slow heads, bodies, idle      TestCrowds
 //	14    2 GB of upload                    TestLargeUploads; its file after kill -9: TestServerKilled
 //	15    slow readers                      TestSlowReaders
 //	16 17 clients that leave, too many      TestClientsLeave, TestQueueOverflows
 //	18 19 20  descriptors, disk, memory     TestDescriptorsRunOut, TestWorkersWithoutDescriptors, TestDiskFull, TestMemoryRunsOut
-//	21 22 penknife killed, terminated       TestServerKilled, TestServerTerminated
+//	21 22 penknife killed, terminated       TestServerKilled, TestServerTerminated, TestSecondSignal
 //	23    the clock is set                  TestClockIsSet, TestBootsApart; with clocks of their own TheClockIsSet in cache, certs, sidecars, static
 //	24 25 leak, signal storm                TestLeakIsRecycled, TestSignalStorm
 //	26    static files                      TestHostileFiles, TestLinksThatChange; more names and ranges in static

@@ -2,6 +2,8 @@ package chaos
 
 import (
 	"fmt"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -77,4 +79,31 @@ func endure(t *testing.T, s scribbling) {
 		c.most[outcomeWrong], c.most["500"] = 20, 20
 	}
 	a.end(t, c)
+}
+
+// TestScribbledHeaderAtARespawn: a worker goes on writing over the header page while the zygote is killed and workers are, so that
+// new processes come to a page without sense. They know from penknife how large everything is: they start, and serve.
+func TestScribbledHeaderAtARespawn(t *testing.T) {
+	a := begin(t, setup{processes: 2, threads: 2,
+		config: "workers: {request_timeout: 3s, queue_timeout: 3s, interrupt: false, grace_period: 5s}\n"})
+	zygote := a.status(t).Current.ZygotePID
+	a.inject(func() {
+		answer, err := a.order(t, testkit.HTTPClient(a.HTTP), "scribble.scribble?part=constants&value=random&times=300&").Receive()
+		if err != nil || answer.Status != 200 {
+			t.Errorf("the request that scribbled: %d, %v", answer.Status, err)
+		}
+		_ = syscall.Kill(zygote, syscall.SIGKILL)
+	})
+	testkit.Eventually(t, 10*time.Second, func() error {
+		if now := a.status(t).Current; now.ZygotePID == 0 || now.ZygotePID == zygote {
+			return errNotYet
+		}
+		return a.grew(starts, 2)
+	})
+	a.awaitWorkers(t, 2)
+	if strings.Contains(a.Output(), "the queue's memory") || strings.Count(a.Output(), "zygote died") > 1 {
+		t.Error("a process has believed the header page")
+	}
+	a.end(t, criterion{back: time.Since(a.fault) + 3*time.Second, slowest: 8 * time.Second, unblamed: true,
+		most: map[string]int{"502": 60, "503": 400, "504": 20, outcomeCut: 60}})
 }

@@ -14,7 +14,8 @@
 #define PK_MAGIC 0x31454649464b4e50ULL /* "PNKFIFE1" */
 #define PK_VERSION 2
 
-/* Header page. Everything before PK_H_GO_ASLEEP is written once, before the first worker starts. */
+/* Header page. Everything before PK_H_GO_ASLEEP is written once, before the first worker starts: the geometry. Processes get a
+ * copy of it from Go by another way, and never read it here, since any worker may have written over it. */
 #define PK_H_MAGIC 0            /* u64 */
 #define PK_H_VERSION 8          /* u32 */
 #define PK_H_SLOTS 12           /* u32 requests that can be in flight */
@@ -40,6 +41,7 @@
 #define PK_H_IDLE 320           /* u64[16] one bit a lane: it is going to sleep */
 #define PK_IDLE_WORDS 16
 #define PK_HEADER_SIZE 4096
+#define PK_GEOMETRY_SIZE 128
 
 /* Lane record. */
 #define PK_LANE_SIZE 64

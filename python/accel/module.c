@@ -18,7 +18,13 @@ int pk_move_high(int fd) {
 static PyObject *attach(PyObject *module, PyObject *args) {
     (void)module;
     int memory_fd, event_fd;
-    if (!PyArg_ParseTuple(args, "ii:attach", &memory_fd, &event_fd)) {
+    const char *geometry;
+    Py_ssize_t size;
+    if (!PyArg_ParseTuple(args, "iiy#:attach", &memory_fd, &event_fd, &geometry, &size)) {
+        return NULL;
+    }
+    if (size != PK_GEOMETRY_SIZE) {
+        PyErr_Format(PyExc_ValueError, "penknife: %zd bytes of geometry, and not %d", size, PK_GEOMETRY_SIZE);
         return NULL;
     }
     if (pk_this.attached) {
@@ -29,7 +35,7 @@ static PyObject *attach(PyObject *module, PyObject *args) {
     if (event < 0) {
         return PyErr_SetFromErrno(PyExc_OSError);
     }
-    const char *problem = pk_queue_map(&pk_this.queue, memory_fd, event);
+    const char *problem = pk_queue_map(&pk_this.queue, (const uint8_t *)geometry, memory_fd, event);
     if (problem != NULL) {
         PyErr_Format(PyExc_RuntimeError, "penknife: %s", problem);
         return NULL;
@@ -98,7 +104,8 @@ static PyObject *lifeline(PyObject *module, PyObject *args) {
 }
 
 static PyMethodDef methods[] = {
-    {"attach", attach, METH_VARARGS, "attach(memory_fd, event_fd): maps the queue's memory. Once, before workers fork."},
+    {"attach", attach, METH_VARARGS,
+     "attach(memory_fd, event_fd, geometry): maps the queue's memory, of which geometry is what Go says. Once, before workers fork."},
     {"configure", configure, METH_VARARGS,
      "configure(worker, control_fd, multiprocess, format_exception): after the fork, before serve()."},
     {"serve", pk_serve, METH_VARARGS,

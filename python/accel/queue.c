@@ -5,6 +5,7 @@
 #include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -21,45 +22,94 @@ static void futex_wait(uint32_t *word, uint32_t value, time_t seconds) {
     syscall(SYS_futex, word, FUTEX_WAIT, value, &timeout, NULL, 0);
 }
 
-static void read_geometry(pk_queue *q) {
-    uint8_t *h = q->base;
-    q->slots = *PK_U32(h, PK_H_SLOTS);
-    q->workers = *PK_U32(h, PK_H_WORKERS);
-    q->threads = *PK_U32(h, PK_H_THREADS);
-    q->ring_mask = *PK_U32(h, PK_H_RING_SIZE) - 1;
-    q->spin = *PK_U32(h, PK_H_SPIN);
-    q->go_pid = *PK_U32(h, PK_H_GO_PID);
-    q->vars_area = *PK_U64(h, PK_H_VARS_AREA);
-    q->request_ring = *PK_U64(h, PK_H_REQUEST_RING);
-    q->head_area = *PK_U64(h, PK_H_HEAD_AREA);
-    q->response_ring = *PK_U64(h, PK_H_RESPONSE_RING);
-    q->area_size = q->vars_area + q->request_ring + q->head_area + q->response_ring;
-    q->lanes = h + *PK_U64(h, PK_H_OFF_LANES);
-    q->worker_records = h + *PK_U64(h, PK_H_OFF_WORKERS);
-    q->ring = h + *PK_U64(h, PK_H_OFF_RING);
-    q->events = h + *PK_U64(h, PK_H_OFF_EVENTS);
-    q->slot_controls = h + *PK_U64(h, PK_H_OFF_SLOTS);
-    q->areas = h + *PK_U64(h, PK_H_OFF_AREAS);
-    q->summary_words = ((q->slots + 63) / 64 + 63) / 64;
+/* Words of the geometry, which may lie anywhere. */
+static uint32_t small(const uint8_t *geometry, size_t offset) {
+    uint32_t value;
+    memcpy(&value, geometry + offset, sizeof value);
+    return value;
 }
 
-const char *pk_queue_map(pk_queue *q, int fd, int event_fd) {
+static uint64_t large(const uint8_t *geometry, size_t offset) {
+    uint64_t value;
+    memcpy(&value, geometry + offset, sizeof value);
+    return value;
+}
+
+static bool power_of_two(uint64_t n) { return n != 0 && (n & (n - 1)) == 0; }
+
+static void read_sizes(pk_queue *q, const uint8_t *geometry) {
+    q->slots = small(geometry, PK_H_SLOTS);
+    q->workers = small(geometry, PK_H_WORKERS);
+    q->threads = small(geometry, PK_H_THREADS);
+    q->ring_mask = small(geometry, PK_H_RING_SIZE) - 1;
+    q->spin = small(geometry, PK_H_SPIN);
+    q->go_pid = small(geometry, PK_H_GO_PID);
+    q->vars_area = large(geometry, PK_H_VARS_AREA);
+    q->request_ring = large(geometry, PK_H_REQUEST_RING);
+    q->head_area = large(geometry, PK_H_HEAD_AREA);
+    q->response_ring = large(geometry, PK_H_RESPONSE_RING);
+    q->area_size = q->vars_area + q->request_ring + q->head_area + q->response_ring;
+    q->summary_words = (((uint64_t)q->slots + 63) / 64 + 63) / 64;
+}
+
+/* Whether the sizes are some that a queue can have, so that no sum or product below wraps. */
+static bool sizes_make_sense(const pk_queue *q) {
+    uint64_t lanes = (uint64_t)q->workers * q->threads, size = q->size;
+    return q->slots > 0 && lanes > 0 && lanes <= PK_IDLE_WORDS * 64 && power_of_two((uint64_t)q->ring_mask + 1) &&
+           power_of_two(q->request_ring) && power_of_two(q->response_ring) && q->vars_area <= size && q->request_ring <= size &&
+           q->head_area <= size && q->response_ring <= size && q->area_size <= size / q->slots;
+}
+
+/* Takes a part of so many bytes that begins at the offset, behind what was taken before. */
+static bool take(uint64_t offset, uint64_t bytes, uint64_t *taken, uint64_t size) {
+    if (offset % 8 != 0 || offset < *taken || offset > size || bytes > size - offset) {
+        return false;
+    }
+    *taken = offset + bytes;
+    return true;
+}
+
+/* Whether the parts lie one behind the other in the memory. */
+static bool parts_fit(const pk_queue *q, const uint8_t *geometry) {
+    uint64_t taken = PK_HEADER_SIZE, size = q->size, words = q->summary_words + ((uint64_t)q->slots + 63) / 64;
+    return take(large(geometry, PK_H_OFF_LANES), (uint64_t)q->workers * q->threads * PK_LANE_SIZE, &taken, size) &&
+           take(large(geometry, PK_H_OFF_WORKERS), (uint64_t)q->workers * PK_WORKER_SIZE, &taken, size) &&
+           take(large(geometry, PK_H_OFF_RING), ((uint64_t)q->ring_mask + 1) * 8, &taken, size) &&
+           take(large(geometry, PK_H_OFF_EVENTS), words * 8, &taken, size) &&
+           take(large(geometry, PK_H_OFF_SLOTS), (uint64_t)q->slots * PK_SLOT_SIZE, &taken, size) &&
+           take(large(geometry, PK_H_OFF_AREAS), q->slots * q->area_size, &taken, size);
+}
+
+static void place_parts(pk_queue *q, const uint8_t *geometry) {
+    q->lanes = q->base + large(geometry, PK_H_OFF_LANES);
+    q->worker_records = q->base + large(geometry, PK_H_OFF_WORKERS);
+    q->ring = q->base + large(geometry, PK_H_OFF_RING);
+    q->events = q->base + large(geometry, PK_H_OFF_EVENTS);
+    q->slot_controls = q->base + large(geometry, PK_H_OFF_SLOTS);
+    q->areas = q->base + large(geometry, PK_H_OFF_AREAS);
+}
+
+const char *pk_queue_map(pk_queue *q, const uint8_t *geometry, int fd, int event_fd) {
     struct stat st;
+    if (large(geometry, PK_H_MAGIC) != PK_MAGIC || small(geometry, PK_H_VERSION) != PK_VERSION) {
+        return "the queue's memory has another layout: penknife and its accelerator are of different versions";
+    }
     if (fstat(fd, &st) != 0 || st.st_size < PK_HEADER_SIZE) {
         return "the queue's memory file is too small or closed";
     }
     q->size = (uint64_t)st.st_size;
+    if (large(geometry, PK_H_TOTAL) != q->size) {
+        return "the queue's memory has an unexpected size";
+    }
+    read_sizes(q, geometry);
+    if (!sizes_make_sense(q) || !parts_fit(q, geometry)) {
+        return "what penknife says of the queue's memory does not fit into it";
+    }
     q->base = mmap(NULL, q->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (q->base == MAP_FAILED) {
         return "the queue's memory cannot be mapped";
     }
-    if (*PK_U64(q->base, PK_H_MAGIC) != PK_MAGIC || *PK_U32(q->base, PK_H_VERSION) != PK_VERSION) {
-        return "the queue's memory has another layout: penknife and its accelerator are of different versions";
-    }
-    read_geometry(q);
-    if (*PK_U64(q->base, PK_H_TOTAL) != q->size) {
-        return "the queue's memory has an unexpected size";
-    }
+    place_parts(q, geometry);
     q->event_fd = event_fd;
     return NULL;
 }

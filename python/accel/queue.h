@@ -45,8 +45,9 @@ typedef struct {
 #define pk_note(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 #define pk_store(p, v) __atomic_store_n((p), (v), __ATOMIC_SEQ_CST)
 
-/* Maps the memory of fd and keeps event_fd. Returns NULL, or what is wrong with the memory. */
-const char *pk_queue_map(pk_queue *q, int fd, int event_fd);
+/* Maps the memory of fd and keeps event_fd. geometry is what Go says of the header page, PK_GEOMETRY_SIZE bytes; that page itself
+ * is not believed. Returns NULL, or what is wrong: then nothing is mapped. */
+const char *pk_queue_map(pk_queue *q, const uint8_t *geometry, int fd, int event_fd);
 
 /* Binds a lane to a thread of a worker. */
 void pk_lane_init(pk_lane *lane, pk_queue *q, uint32_t worker, uint32_t thread);

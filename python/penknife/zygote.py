@@ -175,7 +175,7 @@ def main() -> Worker:
         control.send(channel.REFUSED, f"{sys.executable} cannot load penknife's accelerator: {error}")
         os._exit(LOAD_FAILED_STATUS)
     accelerator.hold_lifeline(accel, LIFELINE_FD)
-    accel.attach(MEMORY_FD, EVENT_FD)  # keeps what it needs
+    accel.attach(MEMORY_FD, EVENT_FD, bytes.fromhex(settings["geometry"]))  # keeps what it needs
     accel.calls(CONTROL_FD)
     os.close(MEMORY_FD)
     os.close(EVENT_FD)

@@ -31,6 +31,7 @@ const (
 	hIdle         = 320
 	idleWords     = 16
 	headerSize    = 4096
+	geometrySize  = 128
 
 	laneSize   = 64
 	lWake      = 0

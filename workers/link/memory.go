@@ -68,7 +68,7 @@ type memory struct {
 	file *os.File
 	data []byte
 	// header is what stands before hGoAsleep, for good.
-	header [hGoAsleep / 8]uint64
+	header [geometrySize / 8]uint64
 }
 
 func newMemory(g geometry, spin int) (*memory, error) {

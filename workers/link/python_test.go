@@ -3,6 +3,7 @@ package link
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"log/slog"
@@ -24,7 +25,7 @@ loader = importlib.machinery.ExtensionFileLoader("penknife._accel", "/proc/self/
 spec = importlib.util.spec_from_loader("penknife._accel", loader)
 accel = importlib.util.module_from_spec(spec)
 loader.exec_module(accel)
-accel.attach(4, 5)
+accel.attach(4, 5, bytes.fromhex(sys.argv[3]))
 accel.configure(int(sys.argv[1]), 6, False, lambda e: "".join(traceback.format_exception(type(e), e, e.__traceback__)))
 sys.path.insert(0, "testdata")
 from app import RequestTimeout, application
@@ -98,7 +99,7 @@ func (h *harness) startWorker(worker, threads int) {
 	defer theirs.Close()
 	memory, event := h.q.Files()
 	h.q.WorkerStarting(worker)
-	h.cmd = exec.Command("python3", "-c", workerScript, fmt.Sprint(worker), fmt.Sprint(threads))
+	h.cmd = exec.Command("python3", "-c", workerScript, fmt.Sprint(worker), fmt.Sprint(threads), hex.EncodeToString(h.q.Geometry()))
 	h.cmd.ExtraFiles = []*os.File{so, memory, event, theirs}
 	h.cmd.Stderr = os.Stderr
 	if err := h.cmd.Start(); err != nil {

@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"encoding/binary"
 	"log/slog"
 	"os"
 	"runtime"
@@ -98,6 +99,16 @@ func (q *Queue) Start() {
 
 // Files gives the memory and the eventfd for workers to inherit. The queue keeps ownership.
 func (q *Queue) Files() (memory, event *os.File) { return q.mem.file, q.events.event }
+
+// Geometry gives the part of the header page that says how large everything is, for processes that map the memory: they must not
+// read it there, where any worker may have written over it.
+func (q *Queue) Geometry() []byte {
+	geometry := make([]byte, 0, geometrySize)
+	for _, word := range q.mem.header {
+		geometry = binary.LittleEndian.AppendUint64(geometry, word)
+	}
+	return geometry
+}
 
 // Serve puts the request into the queue and waits for the head of its answer; with req.Later set it returns
 // gateway.ErrPending instead. body is the complete request body or nil; Serve owns it from now on. The response's

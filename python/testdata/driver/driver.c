@@ -8,7 +8,7 @@
 
 /* A question: u8 kind, u32 number, u32 size, u32 size of a second part, both parts. */
 #define HEAD 13
-enum { FORGET = 'F', ENVIRON = 'E', PEEK = 'P', INPUT = 'I' };
+enum { FORGET = 'F', ENVIRON = 'E', PEEK = 'P', INPUT = 'I', GEOMETRY = 'G' };
 #define LARGEST (1 << 20)
 
 static uint8_t *answer;
@@ -113,6 +113,8 @@ __attribute__((visibility("default"))) int drive(void) {
             peek_answer(parts, size, parts + size, second);
         } else if (head[0] == INPUT) {
             input_answer(parts, size, parts + size, second);
+        } else if (head[0] == GEOMETRY) {
+            geometry_answer(parts, size, number);
         }
         if (!give()) {
             return 1;

@@ -19,6 +19,7 @@ void environ_forget(void);
 void environ_answer(const uint8_t *block, size_t size, uint32_t declared);
 int input_prepare(void);
 void input_answer(const uint8_t *window, size_t size, const uint8_t *words, size_t words_size);
+void geometry_answer(const uint8_t *geometry, size_t size, uint32_t memory);
 void peek_answer(const uint8_t *memory, size_t size, const uint8_t *key, size_t key_size);
 
 #endif

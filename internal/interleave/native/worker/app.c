@@ -139,7 +139,7 @@ static const char *reset(void *base, uint64_t size, uint32_t worker, uint32_t fe
     model_size = size;
     memset(requests, 0, sizeof requests);
     pk_this = (pk_process){.attached = true, .configured = true, .worker = worker, .requests = requests};
-    const char *wrong = pk_queue_map(&pk_this.queue, 0, 1);
+    const char *wrong = pk_queue_map(&pk_this.queue, base, 0, 1);
     model_python_reset(features);
     return wrong;
 }
