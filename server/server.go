@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -378,6 +379,7 @@ func (s *Server) opened() {
 	s.reloads.start()
 	s.notify.ready(s.statusLine())
 	s.log.Info("ready", "took", time.Since(s.began).Round(time.Millisecond), "listen", s.open.String())
+	debug.FreeOSMemory() // the start's garbage; without requests that allocate there may be no collection for days
 	if err := osproc.DropStartPages(); err != nil {
 		s.log.Debug("the pages of the start stay in memory", "error", err)
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // Buffers of a spool: it begins small and doubles up to limits.body_memory, as bytes arrive and not as the client
-// claims; beyond freeBuffer only while all spools together stay within limits.body_memory_total.
+// claims; beyond freeBuffer it is a bodyMemory, and only while all spools together stay within limits.body_memory_total.
 const (
 	firstBuffer  = 4 << 10
 	freeBuffer   = 64 << 10
@@ -48,7 +48,8 @@ func newSpooler(limits configs.Limits, counters Counters) *spooler {
 type spool struct {
 	owner  *spooler
 	buffer []byte
-	file   *os.File // nil: in memory
+	mapped *bodyMemory // nil: buffer is of Go's heap
+	file   *os.File    // nil: in memory
 	size   int64
 
 	reserved int64 // of owner.held
@@ -146,13 +147,7 @@ func (b *spool) reserve(size int) bool {
 // grow finds room for more: twice the memory, or in a file.
 func (b *spool) grow(held *int) error {
 	size := min(max(2*len(b.buffer), firstBuffer), b.owner.memory)
-	if b.file == nil && size > len(b.buffer) && b.reserve(size) {
-		larger := b.buffer[:min(size, cap(b.buffer))]
-		if len(larger) < size {
-			larger = make([]byte, size)
-			copy(larger, b.buffer)
-		}
-		b.buffer = larger
+	if b.file == nil && size > len(b.buffer) && b.reserve(size) && b.enlarge(size) {
 		return nil
 	}
 	if b.file == nil {
@@ -163,6 +158,27 @@ func (b *spool) grow(held *int) error {
 		b.file = file
 	}
 	return b.flush(held)
+}
+
+// enlarge makes the buffer size bytes long and keeps what is in it. It gives false when the system has no memory.
+func (b *spool) enlarge(size int) bool {
+	if size <= cap(b.buffer) {
+		b.buffer = b.buffer[:size]
+		return true
+	}
+	larger := b.buffer
+	if size <= freeBuffer {
+		larger = make([]byte, size)
+	} else {
+		var err error
+		if b.mapped, err = mapBody(b, b.owner.memory); err != nil {
+			return false
+		}
+		larger = b.mapped.bytes[:size]
+	}
+	copy(larger, b.buffer)
+	b.buffer = larger
+	return true
 }
 
 func (b *spool) flush(held *int) error {
@@ -214,7 +230,8 @@ func (b *spool) Release() {
 	b.owner.held.Add(-b.reserved)
 	b.file, b.size, b.reserved = nil, 0, 0
 	if cap(b.buffer) > pooledBuffer {
-		b.buffer = nil
+		b.mapped.free()
+		b.mapped, b.buffer = nil, nil
 	}
 	b.owner.pool.Put(b)
 }

@@ -3,14 +3,19 @@ package workers
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
+	"unsafe"
 
 	"penknife/configs"
 	"penknife/gateway"
+	"penknife/internal/testkit"
 
 	"golang.org/x/sys/unix"
 )
@@ -186,4 +191,68 @@ func TestSpool_ShareTheTotal(t *testing.T) {
 		t.Error("released memory is not used again")
 	}
 	third.Release()
+}
+
+// TestSpool_MemoryIsGivenBack: memory of long bodies that nobody needs any more goes back to the system, at once where it
+// is too much to be kept.
+func TestSpool_MemoryIsGivenBack(t *testing.T) {
+	const bodies = 16
+	gone := func(at []uintptr) (n int) {
+		for _, address := range at {
+			page := make([]byte, 1)
+			_, _, errno := unix.Syscall(unix.SYS_MINCORE, address, 1, uintptr(unsafe.Pointer(&page[0])))
+			if errno == unix.ENOMEM {
+				n++
+			}
+		}
+		return n
+	}
+	spend := func(memory int) (at []uintptr) {
+		s := newSpooler(configs.Limits{BodyMemory: configs.ByteSize(memory), BodyMemoryTotal: 1 << 30, TempDir: t.TempDir()}, noCounters{})
+		var held []*spool
+		for range bodies {
+			b, err := s.receive(bodyRequest(bytes.NewReader(pattern(200<<10)), 200<<10))
+			if err != nil {
+				t.Fatal(err)
+			}
+			held = append(held, b)
+			at = append(at, uintptr(unsafe.Pointer(&b.mapped.bytes[0])))
+		}
+		if n := gone(at); n != 0 {
+			t.Fatalf("%d of %d are gone while they are used", n, bodies)
+		}
+		for _, b := range held {
+			b.Release()
+		}
+		return at
+	}
+	const most = bodies * 3 / 4 // somebody else may have got the same addresses since
+	if n := gone(spend(pooledBuffer + 1)); n < most {
+		t.Errorf("too large to be kept: %d of %d are gone", n, bodies)
+	}
+	at := spend(pooledBuffer)
+	testkit.Eventually(t, 10*time.Second, func() error {
+		runtime.GC()
+		if n := gone(at); n < most {
+			return fmt.Errorf("not needed for a while: %d of %d are gone", n, bodies)
+		}
+		return nil
+	})
+}
+
+func TestSpool_LongBodiesAllocateNothing(t *testing.T) {
+	s := newSpooler(configs.Limits{BodyMemory: 1 << 20, BodyMemoryTotal: 1 << 30, TempDir: t.TempDir()}, noCounters{})
+	data := pattern(900_000)
+	reader := bytes.NewReader(data)
+	req := bodyRequest(reader, int64(len(data)))
+	if n := testing.AllocsPerRun(100, func() {
+		reader.Reset(data)
+		b, err := s.receive(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Release()
+	}); n > 1 { // the pool may be emptied by a collection, or by the race detector
+		t.Errorf("%v allocations", n)
+	}
 }

@@ -1,0 +1,36 @@
+package workers
+
+import (
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// bodyMemory is memory outside of Go's heap for the body of one spool. The kernel gives its pages as bytes arrive, so that
+// a long body is not copied from buffer to larger buffer, and the collector does not let the heap grow to a multiple of it.
+type bodyMemory struct {
+	bytes   []byte
+	cleanup runtime.Cleanup
+}
+
+// mapBody makes one of size bytes. It is freed by free, or when nobody has the spool any more: the pool of spools lets go of
+// those that were not needed for a while.
+func mapBody(owner *spool, size int) (*bodyMemory, error) {
+	bytes, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return nil, err
+	}
+	return &bodyMemory{bytes: bytes, cleanup: runtime.AddCleanup(owner, unmapBody, bytes)}, nil
+}
+
+// free gives the memory back. Nobody may use it any more.
+func (m *bodyMemory) free() {
+	m.cleanup.Stop()
+	unmapBody(m.bytes)
+}
+
+func unmapBody(bytes []byte) {
+	if err := unix.Munmap(bytes); err != nil {
+		panic("workers: munmap of a request body: " + err.Error()) // not a mapping: memory of somebody else
+	}
+}
