@@ -107,7 +107,14 @@ func rollup(t testing.TB, pid int, field string) int64 {
 // WakeUps is the number of context switches that all threads of the processes have made so far: each ends a sleep.
 // Threads that come and go in between make it wrong; compare two readings of steady processes.
 func WakeUps(pids []int) int64 {
-	var total int64
+	return switches(pids, "voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:")
+}
+
+// Sleeps is the number of times that threads of a process have waited for something so far; giving the processor to others
+// (sched_yield) is none.
+func Sleeps(pid int) int64 { return switches([]int{pid}, "voluntary_ctxt_switches:") }
+
+func switches(pids []int, fields ...string) (total int64) {
 	for _, pid := range pids {
 		paths, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
 		for _, path := range paths {
@@ -115,7 +122,7 @@ func WakeUps(pids []int) int64 {
 			if err != nil {
 				continue
 			}
-			for _, field := range []string{"voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:"} {
+			for _, field := range fields {
 				value, _ := statusField(string(text), field)
 				total += value
 			}

@@ -12,7 +12,7 @@
 #define PENKNIFE_LAYOUT_H
 
 #define PK_MAGIC 0x31454649464b4e50ULL /* "PNKFIFE1" */
-#define PK_VERSION 2
+#define PK_VERSION 3
 
 /* Header page. Everything before PK_H_GO_ASLEEP is written once, before the first worker starts: the geometry. Processes get a
  * copy of it from Go by another way, and never read it here, since any worker may have written over it. */
@@ -22,7 +22,7 @@
 #define PK_H_WORKERS 16         /* u32 worker indexes */
 #define PK_H_THREADS 20         /* u32 threads of each worker */
 #define PK_H_RING_SIZE 24       /* u32 entries, a power of two */
-#define PK_H_SPIN 28            /* u32 looks at the ring before a lane sleeps */
+#define PK_H_SPIN 28            /* u32 looks at the ring before a lane sleeps; 0: none, and no patience */
 #define PK_H_VARS_AREA 32       /* u64 bytes for a var block */
 #define PK_H_REQUEST_RING 40    /* u64 bytes of request body window, a power of two */
 #define PK_H_HEAD_AREA 48       /* u64 bytes for a response head */
@@ -71,6 +71,7 @@
 #define PK_S_GO_SEQ 64          /* u32 futex: changed when Go has something for a waiting lane */
 #define PK_S_ABORT 68           /* u32 1: nobody wants the answer any more */
 #define PK_S_VARS_LEN 72        /* u32 */
+#define PK_S_ALONE 76           /* u32 1: no other request was in flight lately */
 #define PK_S_BODY_LEN 80        /* u64 request body, in all */
 #define PK_S_REQ_PRODUCED 88    /* u64 request body bytes put into the window so far */
 #define PK_S_RESP_CONSUMED 96   /* u64 response body bytes taken from the window so far */

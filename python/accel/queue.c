@@ -17,6 +17,10 @@
 #define MISREADS 1000
 #define MISREAD_PAUSE_NS 10000000
 
+#define PATIENCE 300
+#define TRUST_LOST 8
+#define TRUST_MOST 64
+
 static void futex_wait(uint32_t *word, uint32_t value, time_t seconds) {
     struct timespec timeout = {.tv_sec = seconds};
     syscall(SYS_futex, word, FUTEX_WAIT, value, &timeout, NULL, 0);
@@ -191,6 +195,7 @@ bool pk_claim(pk_lane *lane, pk_slot *slot) {
         __atomic_compare_exchange_n(head_word, &head, head + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
         if (claimed) {
             slot_bind(q, slot, index, position);
+            lane->alone = pk_load(PK_U32(slot->control, PK_S_ALONE)) != 0;
             return true;
         }
     }
@@ -214,17 +219,45 @@ static void wait_for_repair(pk_lane *lane) {
     exit_when_orphaned(lane->queue);
 }
 
+/* How often a lane looks before it sleeps. A client that asks again as soon as it has its answer is back before a sleeper
+ * could have been woken: then it pays to look PATIENCE times (about 100 us), as long as nobody else asks and as long as it
+ * worked lately. A failure costs as much as TRUST_LOST successes bring. Measured (decision 0035): one connection 2.1 times
+ * the requests over HTTP and 1.6 times through nginx, at the same CPU time for each; 32 connections that are waited for
+ * like this: 0.7 times. */
+static uint32_t looks_of(pk_lane *lane) {
+    bool patient = lane->alone && (lane->trust > 0 || ++lane->tries % TRUST_MOST == 0);
+    return patient && lane->queue->spin > 0 ? PATIENCE : lane->queue->spin;
+}
+
+static void learn(pk_lane *lane, bool found) {
+    int32_t trust = lane->trust + (found ? 1 : -TRUST_LOST);
+    lane->trust = trust < 0 ? 0 : trust > TRUST_MOST ? TRUST_MOST : trust;
+}
+
+/* Whether there is something to do, after looking for it for a while. */
+static bool look_for_work(pk_lane *lane) {
+    uint32_t most = looks_of(lane);
+    bool found = false;
+    for (uint32_t i = 0; i < most && !found; i++) {
+        found = !ring_empty(lane->queue) || pk_stopping(lane);
+        if (!found) {
+            sched_yield();
+        }
+    }
+    if (most == PATIENCE) {
+        learn(lane, found);
+    }
+    return found;
+}
+
 void pk_wait_for_work(pk_lane *lane) {
     pk_queue *q = lane->queue;
     if (lane->misread >= MISREADS) {
         wait_for_repair(lane);
         return;
     }
-    for (uint32_t i = 0; i < q->spin; i++) {
-        if (!ring_empty(q) || pk_stopping(lane)) {
-            return;
-        }
-        sched_yield();
+    if (look_for_work(lane)) {
+        return;
     }
     pk_store(lane->wake, 0);
     __atomic_fetch_or(lane->idle_word, lane->idle_bit, __ATOMIC_SEQ_CST);

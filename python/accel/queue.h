@@ -31,6 +31,9 @@ typedef struct {
     uint64_t *idle_word, idle_bit;
     uint64_t *busy, *since, *interrupt, *thread;
     uint32_t misread; /* cells in a row that did not belong to the ring's head */
+    bool alone;       /* the last request was the only one in flight */
+    int32_t trust;    /* in patience: how often it paid lately */
+    uint32_t tries;   /* waits without trust */
 } pk_lane;
 
 /* A claimed slot. */

@@ -4,7 +4,7 @@ package link
 // these in capitals with PK_ before them; TestLayoutMatchesHeader compares the values.
 const (
 	layoutMagic   = 0x31454649464b4e50
-	layoutVersion = 2
+	layoutVersion = 3
 
 	hMagic        = 0
 	hVersion      = 8
@@ -52,6 +52,7 @@ const (
 	sGoSeq        = 64
 	sAbort        = 68
 	sVarsLen      = 72
+	sAlone        = 76
 	sBodyLen      = 80
 	sReqProduced  = 88
 	sRespConsumed = 96

@@ -28,7 +28,7 @@ func (s step) String() string { return stepNames[s] }
 // here, and the state when the slot is not claimed.
 type shared struct {
 	state, claimedAt, doneAt                 *atomic.Uint64
-	goSeq, abort, varsLen                    *atomic.Uint32
+	goSeq, abort, varsLen, aloneWord         *atomic.Uint32
 	bodyLen, reqProduced, respConsumed       *atomic.Uint64
 	requestID                                *atomic.Uint64
 	waiting, phase, flags, status            *atomic.Uint32
@@ -44,7 +44,8 @@ func newShared(m *memory, index int) shared {
 	u64 := func(offset int) *atomic.Uint64 { return m.u64(base + offset) }
 	s := shared{
 		state: u64(sState), claimedAt: u64(sClaimedAt), doneAt: u64(sDoneAt), goSeq: u32(sGoSeq), abort: u32(sAbort), varsLen: u32(sVarsLen),
-		bodyLen: u64(sBodyLen), reqProduced: u64(sReqProduced), respConsumed: u64(sRespConsumed),
+		aloneWord: u32(sAlone),
+		bodyLen:   u64(sBodyLen), reqProduced: u64(sReqProduced), respConsumed: u64(sRespConsumed),
 		requestID: u64(sRequestID), waiting: u32(sWaiting), phase: u32(sPhase), flags: u32(sFlags),
 		status: u32(sStatus), reasonLen: u32(sReasonLen), headLen: u32(sHeadLen), respLen: u64(sRespLen),
 		respProduced: u64(sRespProduced), reqConsumed: u64(sReqConsumed), fileOffset: u64(sFileOffset),
@@ -120,6 +121,11 @@ func (s *slot) load(req *gateway.Request, spool Spool) error {
 	copy(s.varsArea, req.Vars)
 	s.varsLen.Store(uint32(len(req.Vars)))
 	s.requestID.Store(req.ID)
+	alone := uint32(0)
+	if s.alone {
+		alone = 1
+	}
+	s.aloneWord.Store(alone)
 	s.sent = 0
 	if spool != nil {
 		first := s.window[:min(int64(len(s.window)), spool.Size())]
