@@ -9,6 +9,8 @@ import (
 
 // Offsets of python/accel/layout.h, which TestLayoutMatchesHeader of workers/link compares with Go's side.
 const (
+	geometryVersion = 3 // PK_VERSION
+
 	geometryU32   = 28 // behind the last u32 but PK_H_GO_PID; the first is PK_H_VERSION
 	geometrySize  = 128
 	geometryTotal = 1 << 20
@@ -18,7 +20,7 @@ const (
 func goodGeometry() []byte {
 	g := make([]byte, geometrySize)
 	binary.LittleEndian.PutUint64(g, 0x31454649464b4e50)
-	for offset, value := range map[int]uint32{8: 2, 12: 4, 16: 2, 20: 3, 24: 8, 28: 100, 120: 1} {
+	for offset, value := range map[int]uint32{8: geometryVersion, 12: 4, 16: 2, 20: 3, 24: 8, 28: 100, 120: 1} {
 		binary.LittleEndian.PutUint32(g[offset:], value)
 	}
 	for offset, value := range map[int]uint64{
