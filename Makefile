@@ -17,8 +17,8 @@ BENCHARGS ?=
 # For bench-compare: packages, such as ./httpfront; without any, those with the hot path.
 BENCHPKGS ?=
 VENV      := .venv-test
-# Packages without the end-to-end tests, which drive the built binary.
-UNITS      = $(shell $(GO) list ./... | grep -v '/internal/e2e$$')
+# Packages without those whose tests drive the built binary.
+UNITS      = $(shell $(GO) list ./... | grep -v -e '/internal/e2e$$' -e '/internal/chaos$$')
 
 .DEFAULT_GOAL := help
 .PHONY: conformance chaos model sanitize help run test build check race fuzz soak bench microbench bench-compare lint gen dist clean accel deps venv
@@ -47,10 +47,10 @@ test: deps build venv lint ## install what the tests need, then run all of them
 	$(GO) test -shuffle=on -timeout 25m ./...
 	internal/e2e/conformance/run.sh /dev/null
 
-check: build lint ## what is fast: build, lint, the tests without the end-to-end ones
+check: build lint ## what is fast: build, lint, the tests that do not drive the built binary
 	$(GO) test -shuffle=on $(UNITS)
 
-race: accel ## the tests without the end-to-end ones, under the race detector
+race: accel ## the tests that do not drive the built binary, under the race detector
 	$(GO) test -race -shuffle=on $(UNITS)
 
 model: ## run the shared-memory queue in every order, each scenario for MODELTIME, and break it in 45 ways

@@ -68,9 +68,11 @@ func TestClockIsSet(t *testing.T) {
 // namespace whose machine has just booted, and in one that has run for ten years. Time limits, ages and replacements are as always.
 // It takes root.
 func TestBootsApart(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	up := readClock(t, unix.CLOCK_MONOTONIC).Truncate(time.Second)
 	for name, offset := range map[string]time.Duration{"just booted": 2*time.Second - up, "ten years": 10 * 365 * 24 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			lines := fmt.Sprintf("exec unshare --time --monotonic %d --boottime %[1]d", int64(offset/time.Second))
 			a := begin(t, setup{processes: 3, starter: starter(t, lines), config: hangLimits + "cache: {enabled: true}\n"})
 			stored := a.fresh(t)

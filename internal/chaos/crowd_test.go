@@ -178,6 +178,7 @@ func (a *arena) nobodyHad(t *testing.T, number string) {
 // TestSlowReaders is scenario 15: who takes a large answer a kilobyte at a time is not cut while it takes something, holds
 // no worker with a file, and bounded memory with a stream; in the end every byte is right.
 func TestSlowReaders(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	readers, size := rounds(8, 16), rounds(4, 50)<<20
 	a := begin(t, setup{processes: 2, threads: 1 + readers, limits: fmt.Sprintf("  write_timeout: %v\n", span(3*time.Second, 8*time.Second))})
 	before := testkit.RSS(t, a.PID())

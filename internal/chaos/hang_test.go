@@ -177,6 +177,7 @@ const suspended = `penknife_workers{state="suspended"}`
 // TestIdleWorkerStopped: nobody asks for anything, so no request can show that a worker is stopped. It is noticed, named and
 // replaced all the same.
 func TestIdleWorkerStopped(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	a := begin(t, setup{processes: 2, idle: true, config: hangLimits})
 	victim := a.workers(t)[0].PID
 	a.inject(func() { freeze(t, victim) })

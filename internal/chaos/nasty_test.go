@@ -77,6 +77,7 @@ func (a *arena) recycled(t *testing.T) {
 // sockets included, or sends the messages that it could send with contents that are wrong. Only that worker may be lost, with
 // what it holds; what it writes to its streams does not fill the log.
 func TestDescriptors(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	ways := []string{"lie_on_channel?x=1&", "garbage?times=20&", "stuff_eventfd?x=1&", "lie?seed=1&", "lie?seed=2&", "lie?seed=3&", "close_all?x=1&"}
 	for _, way := range ways[:rounds(2, len(ways))] {
 		name, _, _ := strings.Cut(way, "?")

@@ -47,6 +47,7 @@ func scribblings() []scribbling {
 // time limits, no slot, descriptor or process is lost, no client gets the answer of another, and service is back. What holds
 // no request's own words costs no request at all when it happens once.
 func TestScribbledMemory(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	for _, s := range scribblings() {
 		if s.short || *full {
 			t.Run(fmt.Sprintf("%s %s %d", s.part, s.value, max(s.times, 1)), func(t *testing.T) { endure(t, s) })
@@ -84,6 +85,7 @@ func endure(t *testing.T, s scribbling) {
 // TestScribbledHeaderAtARespawn: a worker goes on writing over the header page while the zygote is killed and workers are, so that
 // new processes come to a page without sense. They know from penknife how large everything is: they start, and serve.
 func TestScribbledHeaderAtARespawn(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	a := begin(t, setup{processes: 2, threads: 2,
 		config: "workers: {request_timeout: 3s, queue_timeout: 3s, interrupt: false, grace_period: 5s}\n"})
 	zygote := a.status(t).Current.ZygotePID
