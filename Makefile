@@ -50,7 +50,7 @@ test: deps build venv lint ## install what the tests need, then run all of them
 check: build lint ## what is fast: build, lint, the tests that do not drive the built binary
 	$(GO) test -shuffle=on $(UNITS)
 
-race: accel ## the tests that do not drive the built binary, under the race detector
+race: build ## the tests that do not drive the built binary, under the race detector
 	$(GO) test -race -shuffle=on $(UNITS)
 
 model: ## run the shared-memory queue in every order, each scenario for MODELTIME, and break it in 45 ways
