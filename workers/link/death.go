@@ -41,7 +41,7 @@ func (q *Queue) Forsake(worker int, cause string) (lost int) {
 		s := &q.slots[i]
 		s.mu.Lock()
 		var d delivery
-		if s.step != stepIdle && !s.workerDone && !s.forsaken && q.holds(worker, s) {
+		if s.step != stepIdle && !s.workerDone && !s.forsaken && s.heldBy(worker) {
 			if s.step != stepFailed && s.err == nil {
 				lost++
 			}
@@ -121,7 +121,13 @@ func (s *slot) settledBy(worker int) bool {
 		return len(s.suspects) == 0
 	case s.suspect != 0:
 		return s.suspect == worker+1
-	case s.holder >= 0:
+	}
+	return s.heldBy(worker)
+}
+
+// heldBy tells whether the worker has claimed the slot. It must be called with the lock held.
+func (s *slot) heldBy(worker int) bool {
+	if s.holder >= 0 {
 		return s.holder%s.q.mem.workers == worker
 	}
 	// Nobody has looked since it was claimed. A word that is wrong is found by the scanner.
