@@ -73,7 +73,7 @@ func New(o Options) (*Queue, error) {
 	for i := g.slots - 1; i >= 0; i-- {
 		s := &q.slots[i]
 		s.shared, s.q, s.index, s.step = newShared(mem, i), q, i, stepIdle
-		s.wake = make(chan struct{}, 1)
+		s.wake, s.holder = make(chan struct{}, 1), -1
 		s.body.s = s
 		q.free = append(q.free, int32(i))
 	}
@@ -158,12 +158,24 @@ func (q *Queue) submit(req *gateway.Request, body Spool) (*slot, error) {
 	if err := q.refusal.Load(); err != nil && s.withdraw() {
 		return nil, err
 	}
-	q.ring.wakeOne()
-	q.lookFor(s)
+	q.hand(s)
 	if !q.scanning.Load() {
 		q.startScan()
 	}
 	return s, nil
+}
+
+// hand lets a lane know of a request that was pushed. The lane that had the last request of a lone client looks for this one
+// itself (decision 0035); another is woken only when it has not taken it after all.
+func (q *Queue) hand(s *slot) {
+	expected := s.alone && q.ring.awake(s.before)
+	if !expected {
+		q.ring.wakeOne()
+	}
+	q.lookFor(s)
+	if _, _, state := splitState(s.state.Load()); expected && state == stateQueued {
+		q.ring.wakeOne()
+	}
 }
 
 // await waits for the head. The wake channel may hold a signal of an earlier exchange: the step decides.

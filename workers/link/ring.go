@@ -151,6 +151,11 @@ func (r *ring) wakeOne() {
 	}
 }
 
+// awake tells whether a lane has not announced sleep.
+func (r *ring) awake(lane int) bool {
+	return lane >= 0 && lane < r.mem.workers*r.mem.threads && r.mem.u64(hIdle+lane/64*8).Load()>>(lane%64)&1 == 0
+}
+
 func (r *ring) bestIdle(word int, set uint64) int {
 	first := bits.TrailingZeros64(set)
 	if r.mem.threads == 1 {

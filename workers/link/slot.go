@@ -74,6 +74,7 @@ type slot struct {
 	submitted int64
 	spool     Spool
 	sent      int64  // of the spool, put into the window
+	before    int    // the lane that had the exchange before this one; a lone client gets the same slot again
 	holder    int    // the lane that has claimed it as far as is known, -1: none; never changes back
 	consumed  uint64 // of the response window
 	response  gateway.Response
@@ -143,7 +144,7 @@ func (s *slot) load(req *gateway.Request, spool Spool) error {
 	s.later, s.client, s.trace, s.spool, s.err, s.file = req.Later, req.Client, &req.Trace, spool, nil, nil
 	s.submitted = s.q.clock.now()
 	s.workerDone, s.frontDone, s.refilling, s.suspect, s.suspects = false, false, false, 0, nil
-	s.holder, s.consumed = -1, 0
+	s.before, s.holder, s.consumed = s.holder, -1, 0
 	s.id = req.ID
 	s.method = append(s.method[:0], req.Method[:min(len(req.Method), maxTargetCopy)]...)
 	s.target = append(s.target[:0], req.Target[:min(len(req.Target), maxTargetCopy)]...)
