@@ -88,7 +88,8 @@ var linkMutants = []mutant{
 		New: "	r.next = position + 1\n	r.tail.Store(r.next)\n	r.cell(position).Store(ringEntry(position, slot))\n"}},
 	{"the tail before the state", "one request", rewrite.Change{
 		File: "ring.go", Old: "	state.Store(stateWord(uint32(position), -1, stateQueued))\n	r.fill(slot)\n	return", New: "	r.fill(slot)\n	state.Store(stateWord(uint32(position), -1, stateQueued))\n	return"}},
-	{"nobody is woken", "one request", rewrite.Change{File: "queue.go", Old: "	q.ring.wakeOne()\n", New: ""}},
+	{"nobody is woken", "one request", rewrite.Change{File: "queue.go", Old: "	if !expected {\n		q.ring.wakeOne()\n	}\n", New: ""}},
+	{"an expected lane that does not come", "death, then another request", rewrite.Change{File: "queue.go", Old: "expected && state == stateQueued", New: "false && state == stateQueued"}},
 	{"a dead lane's wake is not passed on", "death, a second worker", rewrite.Change{
 		File: "death.go", Old: "		q.ring.wakeOne() // the lane", New: "		// the lane"}},
 	{"the reader is not woken after a death", "death, a second worker", rewrite.Change{File: "death.go", Old: "	q.fetchEvents() // it", New: "	// it"}},
