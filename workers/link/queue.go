@@ -145,6 +145,7 @@ func (q *Queue) submit(req *gateway.Request, body Spool) (*slot, error) {
 		q.putFree(s)
 		return nil, err
 	}
+	alone, before := s.alone, s.before // read now: once pushed, the slot may be answered and somebody else's
 	s.mu.Lock()
 	position, ok := q.ring.push(uint32(s.index), s.state)
 	if !ok {
@@ -158,7 +159,7 @@ func (q *Queue) submit(req *gateway.Request, body Spool) (*slot, error) {
 	if err := q.refusal.Load(); err != nil && s.withdraw() {
 		return nil, err
 	}
-	q.hand(s)
+	q.hand(s, alone, before)
 	if !q.scanning.Load() {
 		q.startScan()
 	}
@@ -167,12 +168,14 @@ func (q *Queue) submit(req *gateway.Request, body Spool) (*slot, error) {
 
 // hand lets a lane know of a request that was pushed. The lane that had the last request of a lone client looks for this one
 // itself (decision 0035); another is woken only when it has not taken it after all.
-func (q *Queue) hand(s *slot) {
-	expected := s.alone && q.ring.awake(s.before)
+func (q *Queue) hand(s *slot, alone bool, before int) {
+	expected := alone && q.ring.awake(before)
 	if !expected {
 		q.ring.wakeOne()
 	}
-	q.lookFor(s)
+	if alone {
+		q.lookFor(s)
+	}
 	if _, _, state := splitState(s.state.Load()); expected && state == stateQueued {
 		q.ring.wakeOne()
 	}

@@ -33,10 +33,10 @@ func (p *spinner) learn(found bool) {
 	p.trust.Store(max(trust-spinTrust, 0))
 }
 
-// lookFor spins until the slot's request is done, or for spinTime. It takes the event reader's place meanwhile: no
+// lookFor is for a request that is alone. It spins until the slot's request is done, or for spinTime. It takes the event reader's place meanwhile: no
 // worker writes the eventfd.
 func (q *Queue) lookFor(s *slot) {
-	if !s.alone || !q.spin.worthIt() || !q.events.asleep.CompareAndSwap(1, 0) {
+	if !q.spin.worthIt() || !q.events.asleep.CompareAndSwap(1, 0) {
 		return
 	}
 	found := false
