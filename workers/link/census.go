@@ -10,8 +10,7 @@ func (q *Queue) Census(held []int) (waiting int) {
 	if q.unmapped {
 		return 0
 	}
-	for i := range q.slots {
-		s := &q.slots[i]
+	for s := range q.slots.made() {
 		// The word says which slots are worth the lock: most are free.
 		if _, _, state := splitState(s.state.Load()); state != stateQueued && state != stateClaimed {
 			continue

@@ -20,8 +20,8 @@ func (q *Queue) StopWorker(worker int) { q.ring.stopWorker(worker) }
 // it held get KindWorkerDied with the cause. It returns their number. A waiting request is passed to another lane.
 func (q *Queue) WorkerDied(worker int, cause string) (lost int) {
 	q.accounts[worker].lives.Store(false)
-	for i := range q.slots {
-		if q.slots[i].lose(worker, cause) {
+	for s := range q.slots.made() {
+		if s.lose(worker, cause) {
 			lost++
 		}
 	}
@@ -37,8 +37,7 @@ func (q *Queue) WorkerDied(worker int, cause string) (lost int) {
 // front ends, with KindWorkerDied and the cause for who has no answer yet; it returns their number. Drain waits for none of it.
 // The places stay taken until WorkerDied, since the kernel may still write there.
 func (q *Queue) Forsake(worker int, cause string) (lost int) {
-	for i := range q.slots {
-		s := &q.slots[i]
+	for s := range q.slots.made() {
 		s.mu.Lock()
 		var d delivery
 		if s.step != stepIdle && !s.workerDone && !s.forsaken && s.heldBy(worker) {
@@ -71,8 +70,7 @@ func (q *Queue) Busy(worker int) (n int) {
 	if q.unmapped {
 		return 0
 	}
-	for i := range q.slots {
-		s := &q.slots[i]
+	for s := range q.slots.made() {
 		if _, _, state := splitState(s.state.Load()); state != stateClaimed || !q.holds(worker, s) {
 			continue
 		}
@@ -174,11 +172,11 @@ func (s *slot) endNow(err error) (d delivery, failed bool) {
 
 // ReceiveFile takes the descriptor that a worker sent for the response in a slot. The queue owns f.
 func (q *Queue) ReceiveFile(worker int, slot, position uint32, f *os.File) {
-	if int(slot) >= len(q.slots) || !q.holds(worker, &q.slots[slot]) {
+	s := q.slots.named(slot)
+	if s == nil || !q.holds(worker, s) {
 		f.Close()
 		return
 	}
-	s := &q.slots[slot]
 	s.mu.Lock()
 	d := s.receiveFile(position, f)
 	s.mu.Unlock()
@@ -187,10 +185,10 @@ func (q *Queue) ReceiveFile(worker int, slot, position uint32, f *os.File) {
 
 // LoseFile fails the request in a slot whose file was announced and cannot be received.
 func (q *Queue) LoseFile(worker int, slot, position uint32) {
-	if int(slot) >= len(q.slots) || !q.holds(worker, &q.slots[slot]) {
+	s := q.slots.named(slot)
+	if s == nil || !q.holds(worker, s) {
 		return
 	}
-	s := &q.slots[slot]
 	s.mu.Lock()
 	d := s.loseFile(position)
 	s.mu.Unlock()

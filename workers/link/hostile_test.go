@@ -64,7 +64,7 @@ func (s *siege) submit() *slot {
 		s.ended <- err
 	}()
 	waitFor(s.t, "the request waits", func() bool { return s.q.InFlight() == 1 })
-	taken := &s.q.slots[0]
+	taken := s.q.slots.at(0)
 	waitFor(s.t, "its slot", func() bool {
 		taken.mu.Lock()
 		defer taken.mu.Unlock()

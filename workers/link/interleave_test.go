@@ -85,7 +85,7 @@ func (m *model) judge(c *client) {
 
 // noteComplete remembers the answers that were complete when worker 0 died: they must be delivered.
 func (m *model) noteComplete() {
-	for slot := range m.q.slots {
+	for slot := range m.q.slots.count {
 		at := m.q.mem.offSlots + slot*slotSize
 		_, lane, state := splitState(m.raw(at + sState))
 		for _, c := range m.clients {
@@ -119,9 +119,9 @@ func (m *model) finish() {
 }
 
 func (m *model) judgeSlots() {
-	for i := range m.q.slots {
-		if s := &m.q.slots[i]; s.step != stepIdle {
-			m.x.Failf("slot %d is %s, and nobody has it", i, s.step)
+	for s := range m.q.slots.made() {
+		if s.step != stepIdle {
+			m.x.Failf("slot %d is %s, and nobody has it", s.index, s.step)
 		}
 	}
 }

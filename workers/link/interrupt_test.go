@@ -17,11 +17,10 @@ const interruptSignal = syscall.Signal(61) // the one in workerScript
 
 // claimOf finds what a request's worker holds.
 func (h *harness) claimOf(id uint64) (Claim, bool) {
-	for i := range h.q.slots {
-		s := &h.q.slots[i]
+	for s := range h.q.slots.made() {
 		s.mu.Lock()
 		_, lane, state := splitState(s.state.Load())
-		c := Claim{Lane: lane, Slot: i, Position: s.position}
+		c := Claim{Lane: lane, Slot: s.index, Position: s.position}
 		found := s.step != stepIdle && s.id == id && state == stateClaimed
 		s.mu.Unlock()
 		if found {

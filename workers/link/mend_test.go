@@ -121,14 +121,14 @@ func TestQueue_DamageByNobodyKnown(t *testing.T) {
 	waitFor(t, "the request waits", func() bool { return q.InFlight() == 1 })
 	index := -1
 	waitFor(t, "its slot", func() bool {
-		for i := range q.slots {
-			if _, _, state := splitState(q.slots[i].state.Load()); state == stateQueued {
-				index = i
+		for s := range q.slots.made() {
+			if _, _, state := splitState(s.state.Load()); state == stateQueued {
+				index = s.index
 			}
 		}
 		return index >= 0
 	})
-	q.slots[index].state.Store(^uint64(0))
+	q.slots.at(index).state.Store(^uint64(0))
 	if err := <-failed; gateway.KindOf(err) != gateway.KindWorkerDied {
 		t.Errorf("the request ends with %v", err)
 	}

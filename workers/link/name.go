@@ -11,8 +11,8 @@ func (q *Queue) NameOf(request uint64) string {
 	if q.unmapped {
 		return ""
 	}
-	for i := range q.slots {
-		if s := &q.slots[i]; s.requestID.Load() == request {
+	for s := range q.slots.made() {
+		if s.requestID.Load() == request {
 			return s.nameOf(request)
 		}
 	}

@@ -45,7 +45,10 @@ func (q *Queue) held(c Claim) bool {
 	if q.unmapped {
 		return false
 	}
-	s := &q.slots[c.Slot]
+	s := q.slots.at(c.Slot)
+	if s == nil {
+		return false
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.step != stepIdle && !s.workerDone && s.state.Load() == stateWord(c.Position, c.Lane, stateClaimed)

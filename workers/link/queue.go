@@ -19,7 +19,7 @@ type Queue struct {
 	mem      *memory
 	ring     *ring
 	events   *eventBits
-	slots    []slot
+	slots    slots
 	accounts []account // by worker index
 
 	freeMu  sync.Mutex
@@ -63,18 +63,15 @@ func New(o Options) (*Queue, error) {
 	}
 	q := &Queue{
 		opts: o, clock: newClock(), mem: mem, ring: newRing(mem), events: events,
-		slots: make([]slot, g.slots), free: make([]int32, 0, g.slots),
+		free:     make([]int32, 0, g.slots),
 		accounts: make([]account, o.Workers), entry: newEntry(),
 		scanKick: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
 	for i := range q.accounts {
 		q.accounts[i].open(q.clock.now())
 	}
+	q.slots = newSlots(q, g.slots)
 	for i := g.slots - 1; i >= 0; i-- {
-		s := &q.slots[i]
-		s.shared, s.q, s.index, s.step = newShared(mem, i), q, i, stepIdle
-		s.wake, s.holder = make(chan struct{}, 1), -1
-		s.body.s = s
 		q.free = append(q.free, int32(i))
 	}
 	return q, nil
@@ -139,7 +136,7 @@ func (q *Queue) submit(req *gateway.Request, body Spool) (*slot, error) {
 	}
 	s := q.takeFree()
 	if s == nil {
-		return nil, gateway.Errorf(gateway.KindOverloaded, "all %d places of the queue are taken (workers.queue)", len(q.slots))
+		return nil, gateway.Errorf(gateway.KindOverloaded, "all %d places of the queue are taken (workers.queue)", q.slots.count)
 	}
 	if err := s.load(req, body); err != nil { // nobody else looks at an idle slot: no lock
 		q.putFree(s)
@@ -211,8 +208,8 @@ func (q *Queue) takeFree() *slot {
 	}
 	index := q.free[last]
 	q.free = q.free[:last]
-	q.peak = max(q.peak, len(q.slots)-last)
-	s := &q.slots[index]
+	q.peak = max(q.peak, q.slots.count-last)
+	s := q.slots.take(int(index))
 	s.alone = q.peak == 1
 	return s
 }
@@ -234,7 +231,7 @@ func (q *Queue) forsake(by int) {
 
 // tellDrained wakes those who wait in Drain if there is nothing to wait for. It must be called with the lock held.
 func (q *Queue) tellDrained() {
-	if len(q.free)+q.forsaken < len(q.slots) {
+	if len(q.free)+q.forsaken < q.slots.count {
 		return
 	}
 	for _, waiter := range q.drained {
@@ -269,7 +266,10 @@ func (q *Queue) fetchEvents() {
 }
 
 func (q *Queue) handle(index int) {
-	s := &q.slots[index]
+	s := q.slots.at(index)
+	if s == nil {
+		return // a worker lies
+	}
 	s.mu.Lock()
 	d := s.advance()
 	s.mu.Unlock()
@@ -280,13 +280,13 @@ func (q *Queue) handle(index int) {
 func (q *Queue) InFlight() int {
 	q.freeMu.Lock()
 	defer q.freeMu.Unlock()
-	return len(q.slots) - len(q.free)
+	return q.slots.count - len(q.free)
 }
 
 // Drain waits until no request is in flight but those of forsaken workers, or for ctx. It does not keep new ones out.
 func (q *Queue) Drain(ctx context.Context) error {
 	q.freeMu.Lock()
-	if len(q.free)+q.forsaken == len(q.slots) {
+	if len(q.free)+q.forsaken == q.slots.count {
 		q.freeMu.Unlock()
 		return nil
 	}
@@ -307,8 +307,8 @@ func (q *Queue) Drain(ctx context.Context) error {
 func (q *Queue) Shutdown(ctx context.Context) error {
 	q.Close()
 	close(q.stopped)
-	for i := range q.slots {
-		q.slots[i].end(gateway.Errorf(gateway.KindUnavailable, "the workers were stopped"))
+	for s := range q.slots.made() {
+		s.end(gateway.Errorf(gateway.KindUnavailable, "the workers were stopped"))
 	}
 	q.events.event.Close()
 	q.wg.Wait()

@@ -10,8 +10,7 @@ func (q *Queue) Refuse(err *gateway.Error) {
 	if err == nil {
 		return
 	}
-	for i := range q.slots {
-		s := &q.slots[i]
+	for s := range q.slots.made() {
 		s.mu.Lock()
 		var d delivery
 		if s.step == stepWaiting {

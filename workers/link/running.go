@@ -50,8 +50,7 @@ func (q *Queue) Running() []Running {
 	}
 	now := q.clock.now()
 	var all []Running
-	for i := range q.slots {
-		s := &q.slots[i]
+	for s := range q.slots.made() {
 		s.mu.Lock()
 		if s.step != stepIdle && !(s.step == stepFailed && s.workerDone) {
 			all = append(all, s.running(now))

@@ -45,20 +45,21 @@ func (q *Queue) scanWhileBusy() bool {
 			return false
 		case <-ticker.C:
 			if q.InFlight() > 0 {
-				idle = -1
 				q.scanOnce(time.Now()) // not the tick's time: on a busy machine that is older than some claims
 			}
-			if q.trim(trimsPerScan) {
-				idle = -1
+			more := q.trim(trimsPerScan)
+			peak := q.forgetPeak()
+			q.tellKeeper(peak)
+			if more || peak > 0 {
+				idle = -1 // also when all have gone: what they left is trimmed at a later look
 			}
-			q.tellKeeper(q.forgetPeak())
 			if q.opts.Scanned != nil {
 				q.opts.Scanned()
 			}
 		}
 	}
 	q.scanning.Store(false)
-	if q.InFlight() > 0 {
+	if q.usedLately() {
 		q.startScan() // one came between the last look and the flag
 	}
 	return true
@@ -74,8 +75,7 @@ func (q *Queue) scanOnce(now time.Time) {
 	q.fetchEvents() // a worker that was stopped before it wrote the eventfd must not hold the others up
 	q.mend(now)
 	unnoticed := false
-	for i := range q.slots {
-		s := &q.slots[i]
+	for s := range q.slots.made() {
 		s.mu.Lock()
 		d, f := s.check(now)
 		s.mu.Unlock()

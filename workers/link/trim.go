@@ -1,6 +1,10 @@
 package link
 
-import "golang.org/x/sys/unix"
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
 
 // A slot that carried a large body keeps the pages that it touched. The free stack makes sure that few slots are
 // touched at all; after a burst, the pages of the slots that nobody needs any more are given back here.
@@ -20,7 +24,7 @@ func (s *slot) noteUse() {
 // be more.
 func (q *Queue) trim(limit int) bool {
 	for range limit {
-		s := q.takeCold()
+		s, place := q.takeCold()
 		if s == nil {
 			return false
 		}
@@ -28,40 +32,46 @@ func (q *Queue) trim(limit int) bool {
 		// It fails only for memory that is no shared file, which ours is.
 		_ = unix.Madvise(q.mem.data[area:area+q.mem.areaSize], unix.MADV_REMOVE)
 		s.large = false
-		q.putCold(s)
+		q.putCold(s, place)
 	}
 	return true
 }
 
 // takeCold takes a slot with pages to give back out of the lower part of the free stack: below the slots that were
-// used since the last look.
-func (q *Queue) takeCold() *slot {
+// used since the last look. It tells its place there.
+func (q *Queue) takeCold() (s *slot, place int) {
 	q.freeMu.Lock()
 	defer q.freeMu.Unlock()
-	cold := min(len(q.slots)-q.peak, len(q.free))
+	cold := min(q.slots.count-q.peak, len(q.free))
 	for i := range cold {
-		s := &q.slots[q.free[i]]
-		if s.large {
-			q.free = append(q.free[:i], q.free[i+1:]...)
-			return s
+		if s := q.slots.at(int(q.free[i])); s != nil && s.large {
+			q.free = slices.Delete(q.free, i, i+1)
+			return s, i
 		}
 	}
-	return nil
+	return nil, 0
 }
 
-// putCold puts a slot back to the bottom of the free stack.
-func (q *Queue) putCold(s *slot) {
-	q.putFree(s)
+// putCold puts a slot back where it was in the free stack, or to the top if that is lower by now: what lies beneath may never
+// have been used.
+func (q *Queue) putCold(s *slot, place int) {
 	q.freeMu.Lock()
 	defer q.freeMu.Unlock()
-	last := len(q.free) - 1
-	q.free[0], q.free[last] = q.free[last], q.free[0]
+	q.free = slices.Insert(q.free, min(place, len(q.free)), int32(s.index))
+	q.tellDrained()
 }
 
 // forgetPeak starts a new interval, and gives the peak of the one that ends.
 func (q *Queue) forgetPeak() (peak int) {
 	q.freeMu.Lock()
 	defer q.freeMu.Unlock()
-	peak, q.peak = q.peak, len(q.slots)-len(q.free)
+	peak, q.peak = q.peak, q.slots.count-len(q.free)
 	return peak
+}
+
+// usedLately tells whether a slot was in use since the last forgetPeak.
+func (q *Queue) usedLately() bool {
+	q.freeMu.Lock()
+	defer q.freeMu.Unlock()
+	return q.peak > 0
 }

@@ -38,3 +38,49 @@ func TestQueue_GivesMemoryBackAfterABurst(t *testing.T) {
 		}
 	}
 }
+
+// TestQueue_MakesSlotsWhenTheyAreNeeded: of a long queue only what a burst needs is made, also after pages were given back,
+// and what was never made is no danger to those who look at all slots or are told of one by a worker.
+func TestQueue_MakesSlotsWhenTheyAreNeeded(t *testing.T) {
+	options := testOptions()
+	options.Slots = 10*blockSlots + 1
+	h := startHarness(t, options)
+	made := func() (n int) {
+		for range h.q.slots.made() {
+			n++
+		}
+		return n
+	}
+	if made() != 0 {
+		t.Errorf("%d slots before the first request", made())
+	}
+	last := h.q.slots.count - 1
+	h.q.handle(last)
+	h.q.LoseFile(0, uint32(last), 0)
+	h.q.LoseFile(0, uint32(last)+1, 0)
+	body := make([]byte, requestRing)
+	for range 3 {
+		if _, got, err := h.get(newRequestOf("/echo"), newSpool(body)); err != nil || len(got) != len(body) {
+			t.Fatalf("%d bytes, %v", len(got), err)
+		}
+		waitFor(t, "the memory to be given back", func() bool {
+			h.q.freeMu.Lock()
+			defer h.q.freeMu.Unlock()
+			s := h.q.slots.at(0)
+			return len(h.q.free) == h.q.slots.count && !s.large
+		})
+	}
+	if made() != blockSlots {
+		t.Errorf("%d slots for one request at a time", made())
+	}
+	taken := make([]*slot, h.q.slots.count)
+	for i := range taken {
+		taken[i] = h.q.takeFree()
+	}
+	if made() != h.q.slots.count || taken[last].index != last || h.q.takeFree() != nil {
+		t.Errorf("%d slots of %d, the last is %d", made(), h.q.slots.count, taken[last].index)
+	}
+	for i := range taken {
+		h.q.putFree(taken[last-i])
+	}
+}

@@ -166,7 +166,7 @@ func TestHostileWorker_IsReportedAndItsRequestEnds(t *testing.T) {
 		answer <- err
 	}()
 	waitFor(t, "the request in the ring", func() bool { return !q.ring.empty() })
-	s := &q.slots[int(uint32(q.ring.cell(0).Load()))]
+	s := q.slots.named(uint32(q.ring.cell(0).Load()))
 	s.state.Store(stateWord(0, 0, stateClaimed)) // what lane 0 would do
 	s.headLen.Store(1 << 30)
 	s.status.Store(200)
