@@ -61,7 +61,7 @@ func ParseSchedule(text string) (cron.Schedule, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%q is no schedule as in crontab, such as \"*/5 * * * *\" or @daily: %w", text, err)
 	}
-	return schedule, nil
+	return onWallClock(text, schedule), nil
 }
 
 var stopSignals = map[string]syscall.Signal{
@@ -89,7 +89,8 @@ var sidecarDocs = map[string]keyDoc{
 	"cron":                      {doc: "A list of mappings with the keys below. One of `command` and `call` is needed."},
 	"cron.name":                 {doc: "What the job is called in logs, metrics and `penknife status`. Letters, digits, `-`, `_` and `.`."},
 	"cron.schedule": {doc: "When: the five fields of crontab, or `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`, `@every 90s`. " +
-		"`CRON_TZ=Europe/Berlin 30 4 * * *` names a time zone; without it the machine's counts."},
+		"`CRON_TZ=Europe/Berlin 30 4 * * *` names a time zone; without it the machine's counts. " +
+		"A job with a fixed hour and minute runs once on days on which the clocks are put forward or back."},
 	"cron.command": {doc: "What to run, as `daemons.command`."},
 	"cron.call":    {doc: "A Python function without arguments, `MODULE:FUNCTION`, called in an interpreter of its own. What it raises is a failure."},
 	"cron.overlap": {doc: "Begin a run although the one before it is not over. False: it is skipped, with a line in the log."},
