@@ -1,11 +1,16 @@
 package logsinks
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
+	"time"
 )
+
+// reopenPause is how often a file is tried that could not be opened anew.
+const reopenPause = time.Second
 
 // File says which file lines go to.
 type File struct {
@@ -21,6 +26,11 @@ type file struct {
 	spec  File
 	out   *os.File
 	lines lineWriter // to out
+	now   func() time.Time
+	// tried is when Reopen has failed, and was tried again; zero: out is what it should be.
+	tried time.Time
+	// spare is a descriptor to be given up for the next file when the process has no other left; nil: there was none for it.
+	spare *os.File
 }
 
 // Open opens the file for appending, and creates it if there is none.
@@ -29,7 +39,9 @@ func (f File) Open() (Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &file{f, out, lineWriter{out: out}}, nil
+	opened := &file{spec: f, out: out, lines: lineWriter{out: out}, now: time.Now}
+	opened.reserve()
+	return opened, nil
 }
 
 func (f File) open() (*os.File, error) {
@@ -59,16 +71,42 @@ func (f File) own(out *os.File) error {
 
 func (f *file) Framed() bool { return false }
 
-func (f *file) Write(lines []byte) (lost int, err error) { return f.lines.write(lines) }
+// Write tries first, now and then, to begin the file that Reopen could not begin: nobody would ask for it again.
+func (f *file) Write(lines []byte) (lost int, err error) {
+	if !f.tried.IsZero() && f.now().Sub(f.tried) >= reopenPause {
+		_ = f.Reopen() // the reason was told when it failed first
+	}
+	return f.lines.write(lines)
+}
 
 func (f *file) Reopen() error {
 	fresh, err := f.spec.open()
+	if f.spare != nil && (errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)) {
+		_ = f.spare.Close()
+		f.spare = nil
+		fresh, err = f.spec.open()
+	}
 	if err != nil {
+		f.tried = f.now()
 		return err
 	}
 	old := f.out
-	f.out, f.lines = fresh, lineWriter{out: fresh}
-	return old.Close()
+	f.out, f.lines, f.tried = fresh, lineWriter{out: fresh}, time.Time{}
+	err = old.Close()
+	f.reserve()
+	return err
 }
 
-func (f *file) Close() error { return f.out.Close() }
+// reserve takes a spare descriptor if there is none.
+func (f *file) reserve() {
+	if f.spare == nil {
+		f.spare, _ = os.Open(os.DevNull) // without one, the next Reopen may have to be tried again
+	}
+}
+
+func (f *file) Close() error {
+	if f.spare != nil {
+		_ = f.spare.Close()
+	}
+	return f.out.Close()
+}

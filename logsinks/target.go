@@ -13,7 +13,7 @@ type Target interface {
 	// Write takes whole records: lines, each with its line break, or frames. lost is how many could not be delivered.
 	Write(records []byte) (lost int, err error)
 	// Reopen lets go of what the target writes to and begins anew, after a rotation. When it fails, the target goes on
-	// with what it had.
+	// with what it had; a file is tried again once a second, when something is written.
 	Reopen() error
 	// Close lets go of everything.
 	Close() error
