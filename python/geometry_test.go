@@ -9,7 +9,7 @@ import (
 
 // Offsets of python/accel/layout.h, which TestLayoutMatchesHeader of workers/link compares with Go's side.
 const (
-	geometryVersion = 3 // PK_VERSION
+	geometryVersion = 4 // PK_VERSION
 
 	geometryU32   = 28 // behind the last u32 but PK_H_GO_PID; the first is PK_H_VERSION
 	geometrySize  = 128

@@ -7,20 +7,23 @@ import (
 	"testing"
 )
 
-// FuzzInput: wsgi.input gives what is in the window, as far as it was produced and the body goes, or raises, whatever a
-// worker that runs wild has written into the two numbers; it reads nothing but the window.
+// FuzzInput: wsgi.input gives what is in the window, as far as it was produced and the body goes, or the part of the memory for
+// bodies that is the body, or raises, whatever a worker that runs wild has written into the three numbers; it reads nothing else.
 func FuzzInput(f *testing.F) {
 	const all, line, lines, next = "\x00\xff\xff", "\x01\xff\xff", "\x02\xff\xff", "\x03\x00\x00"
 	for _, calls := range []string{all, line + line + all, lines, next + next + next, "\x00\x03\x00" + "\x01\x02\x00" + all, "\x02\x01\x00" + all, "\x00\x00\x00" + "\x01\x00\x00"} {
 		for _, numbers := range [][2]uint64{{14, 14}, {14, 5}, {5, 14}, {0, 9}, {100, 100}, {100, math.MaxUint64}} {
-			f.Add([]byte("one\ntwo\n\nthree"), numbers[0], numbers[1], []byte(calls))
+			for _, place := range []uint64{0, 1, 5, 9, 17, 18, math.MaxUint64} {
+				f.Add([]byte("one\ntwo\n\nthree"), numbers[0], numbers[1], place, []byte(calls))
+			}
 		}
 	}
 	for _, length := range []uint64{math.MaxUint64, math.MaxInt64, math.MaxInt64 + 1, 1 << 45} {
-		f.Add([]byte("one\ntwo"), length, length, []byte("\x00\x03\x00"+all))
+		f.Add([]byte("one\ntwo"), length, length, uint64(0), []byte("\x00\x03\x00"+all))
+		f.Add([]byte("one\ntwo"), length, length, uint64(3), []byte("\x00\x03\x00"+all))
 	}
 	d := newDriver(f)
-	f.Fuzz(func(t *testing.T, window []byte, length, produced uint64, calls []byte) {
+	f.Fuzz(func(t *testing.T, window []byte, length, produced, place uint64, calls []byte) {
 		if len(window) > 4096 || len(calls) > 300 {
 			return
 		}
@@ -29,12 +32,15 @@ func FuzzInput(f *testing.F) {
 			ring *= 2
 		}
 		m := inputModel{window: append(window[:len(window):len(window)], make([]byte, ring-len(window))...), length: length, produced: produced}
+		memory := m.window
+		m.lieAt(place)
 		if m.endless() { // by lines it would be read until the request is given up
 			calls = onlyReads(calls)
 		}
 		question := binary.LittleEndian.AppendUint64(nil, length)
-		question = append(binary.LittleEndian.AppendUint64(question, produced), calls...)
-		rest := bytes.NewReader(d.ask(t, 'I', 0, m.window, question))
+		question = binary.LittleEndian.AppendUint64(question, produced)
+		question = append(binary.LittleEndian.AppendUint64(question, place), calls...)
+		rest := bytes.NewReader(d.ask(t, 'I', 0, memory, question))
 		for ; len(calls) >= 3; calls = calls[3:] {
 			m.compare(t, rest, calls[0], int(int16(binary.LittleEndian.Uint16(calls[1:]))))
 		}
@@ -56,6 +62,19 @@ type inputModel struct {
 	window           []byte
 	length, produced uint64
 	at               uint64
+}
+
+// lieAt makes it the body that begins at place - 1 of the same bytes; 0 leaves it as it is.
+func (m *inputModel) lieAt(place uint64) {
+	size := uint64(len(m.window))
+	switch {
+	case place == 0:
+	case place-1 > size || m.length > size-(place-1):
+		m.produced = 0 // every read that wants something fails
+	default:
+		rest := m.window[place-1:]
+		m.window, m.produced = append(rest[:len(rest):len(rest)], make([]byte, size-uint64(len(rest)))...), m.length
+	}
 }
 
 func (m *inputModel) endless() bool { return m.length > 1<<16 }

@@ -122,10 +122,11 @@ func (l *zygoteLauncher) pack(q *link.Queue) error {
 		return err
 	}
 	l.inherited[2], l.inherited[3] = q.Files()
+	l.inherited[4] = l.host.bodies.file
 	return nil
 }
 
-// close lets go of the package and the accelerator; memory and eventfd are the queue's.
+// close lets go of the package and the accelerator; memory and eventfd are the queue's, the bodies the host's.
 func (l *zygoteLauncher) close() { closeAll(l.inherited[0], l.inherited[1]) }
 
 // start runs the generation and blocks until all its workers are ready. When it fails, or ctx ends, every process is

@@ -18,6 +18,7 @@ type host struct {
 	oom    *oomWatch
 	keeper link.Keeper
 	calls  Calls
+	bodies *bodyArena           // nil before Start
 	notice func(paths []string) // of files that were imported; nil: nobody wants to know
 
 	mu    sync.Mutex
@@ -92,4 +93,7 @@ func (h *host) shutdown() {
 	h.family.shutdown()
 	h.cutPumps()
 	h.keeper.Wait()
+	if h.bodies != nil {
+		h.bodies.close()
+	}
 }

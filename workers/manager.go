@@ -79,6 +79,12 @@ func (m *Manager) Start(ctx context.Context) error {
 	if err := m.host.family.start(); err != nil {
 		return &StartError{Kind: StartSystem, Reason: "this process cannot become a subreaper", Err: err}
 	}
+	bodies, err := newBodyArena(m.config.Limits)
+	if err != nil {
+		m.host.shutdown()
+		return &StartError{Kind: StartSystem, Reason: "no memory for request bodies", Err: err}
+	}
+	m.host.bodies, m.spooler.arena = bodies, bodies
 	g, err := m.startGeneration(ctx, nil, m.config)
 	if err != nil {
 		m.host.shutdown()

@@ -31,7 +31,8 @@ type spooler struct {
 	held     atomic.Int64 // what all spools hold beyond freeBuffer
 	dir      string
 	counters Counters
-	pool     sync.Pool // of *spool without a file
+	arena    *bodyArena // nil: bodies are copied to workers
+	pool     sync.Pool  // of *spool without a file
 }
 
 func newSpooler(limits configs.Limits, counters Counters) *spooler {
@@ -40,9 +41,11 @@ func newSpooler(limits configs.Limits, counters Counters) *spooler {
 		dir = os.TempDir()
 	}
 	return &spooler{
-		memory: max(int(limits.BodyMemory), minBuffer), total: int64(limits.BodyMemoryTotal), dir: dir, counters: counters,
+		memory: spoolMemory(limits), total: int64(limits.BodyMemoryTotal), dir: dir, counters: counters,
 	}
 }
+
+func spoolMemory(limits configs.Limits) int { return max(int(limits.BodyMemory), minBuffer) }
 
 // spool is a body that was received completely: either all in buffer or all in file.
 type spool struct {
@@ -217,6 +220,14 @@ func (b *spool) ReadAt(p []byte, at int64) (int, error) {
 		return n, io.EOF
 	}
 	return n, nil
+}
+
+// Shared tells whether the whole body lies in memory that workers map, and where.
+func (b *spool) Shared() (offset int64, ok bool) {
+	if b.file != nil || b.mapped == nil || b.mapped.offset == private {
+		return 0, false
+	}
+	return int64(b.mapped.offset), true
 }
 
 // Size is the length of the body in bytes.

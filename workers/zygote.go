@@ -53,8 +53,8 @@ type zygoteLauncher struct {
 	settings settings
 	python   string   // path of the interpreter, not resolved: a virtual environment is found by it
 	env      []string // complete environment
-	// inherited are the zygote's descriptors 4 to 7: package, accelerator, queue memory, eventfd.
-	inherited [4]*os.File
+	// inherited are the zygote's descriptors 4 to 8: package, accelerator, queue memory, eventfd, memory for bodies.
+	inherited [5]*os.File
 	// oomScore is workers.oom_score_adj.
 	oomScore int
 

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
+	"strings"
 	"testing"
 
 	"penknife/internal/testkit"
@@ -143,6 +145,58 @@ func TestSlowUploadHoldsNoWorker(t *testing.T) {
 			t.Errorf("%d bytes arrived, or others", got.Size)
 		}
 	}
+}
+
+// TestUploadsAreReadWhereTheyLie: a body of up to limits.body_memory that comes in memory is read by a worker from there, which it
+// cannot write; it is right whatever came before it in the same place.
+func TestUploadsAreReadWhereTheyLie(t *testing.T) {
+	s := serve(t, "probe:application", testkit.Options{Processes: 1})
+	shared := func() (mapped int64) {
+		for _, pid := range s.Pythons() {
+			size, mode := mappedAs(t, pid, "memfd:penknife-bodies")
+			if mode != "r--s" {
+				t.Errorf("process %d has it as %q", pid, mode)
+			}
+			mapped = max(mapped, size)
+		}
+		return mapped
+	}
+	if n := shared(); n != 0 {
+		t.Errorf("%d bytes before the first body", n)
+	}
+	eachFront(t, s, func(t *testing.T, c testkit.Client) {
+		for _, size := range []int{1 << 20, 100_000, 300_001, 70_000, 1 << 20} {
+			body := pattern(size + len(c.Name))[len(c.Name):] // others for each front end
+			if got := decode[probed](t, c.Do(t, testkit.Call{Method: "POST", Target: "/up", Body: body})); got.SHA256 != digest(body) {
+				t.Errorf("%d of %d bytes arrived, or others", got.Size, size)
+			}
+		}
+	})
+	if n := shared(); n < 1<<20 {
+		t.Errorf("%d bytes were read from there", n)
+	}
+}
+
+// mappedAs finds a file among a process's mappings: how much of it the process has touched, and how it may use it.
+func mappedAs(t *testing.T, pid int, name string) (touched int64, mode string) {
+	t.Helper()
+	found := false
+	for line := range strings.Lines(testkit.ReadFile(t, fmt.Sprintf("/proc/%d/smaps", pid))) {
+		fields := strings.Fields(line)
+		switch {
+		case len(fields) > 4 && strings.Contains(fields[0], "-"):
+			if found = strings.Contains(line, name); found {
+				mode = fields[1]
+			}
+		case found && fields[0] == "Rss:":
+			kilobytes, err := strconv.ParseInt(fields[1], 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			touched += kilobytes << 10
+		}
+	}
+	return touched, mode
 }
 
 // TestSlowReaderHoldsNoWorker: an answer that fits into the response buffer leaves the worker at once, though its

@@ -24,6 +24,8 @@ typedef struct pk_request {
     bool interrupted;   /* it was */
     bool head_request;  /* HEAD: body bytes are not sent */
     uint64_t body_len, body_read;
+    const uint8_t *body; /* all of it; NULL: it comes by the window */
+    bool body_lost;      /* it lies where it cannot be */
 
     /* Response. */
     bool start_called;   /* start_response was called, even if it raised */

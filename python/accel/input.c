@@ -28,6 +28,9 @@ static void dealloc(PyObject *self) {
 }
 
 static uint64_t available(pk_request *r) {
+    if (r->body != NULL) {
+        return r->body_len - r->body_read;
+    }
     return pk_load(PK_U64(r->slot.control, PK_S_REQ_PRODUCED)) - r->body_read;
 }
 
@@ -43,14 +46,22 @@ static uint64_t left(PyObject *self) {
     return r ? r->body_len - r->body_read : 0;
 }
 
-/* The next contiguous bytes of the window; waits for Go to refill it. 0 with an exception: the request was given up. */
+/* The next contiguous bytes: all that is left of a body that lies in memory for itself, else of the window; then it waits for Go to refill it. 0 with an exception: the request was given up. */
 static size_t next_piece(pk_request *r, const char **piece) {
+    if (r->body_lost) {
+        PyErr_SetString(PyExc_OSError, "the request body is not where it should be: a worker has written over the memory that all share");
+        return 0;
+    }
     if (!has_input(r) && pk_wait(r, has_input) != 0) {
         return 0;
     }
     if (!r->live || !has_input(r)) {
         PyErr_SetString(PyExc_OSError, "the request was ended while its body was read");
         return 0;
+    }
+    if (r->body != NULL) {
+        *piece = (const char *)r->body + r->body_read;
+        return (size_t)available(r);
     }
     uint64_t size = r->lane.queue->request_ring, start = r->body_read & (size - 1);
     uint64_t n = available(r);
@@ -62,6 +73,9 @@ static size_t next_piece(pk_request *r, const char **piece) {
 static void consumed(pk_request *r, size_t n) {
     uint64_t before = r->body_read, half = r->lane.queue->request_ring / 2;
     r->body_read += n;
+    if (r->body != NULL) {
+        return; /* Go has nothing to add */
+    }
     pk_store(PK_U64(r->slot.control, PK_S_REQ_CONSUMED), r->body_read);
     uint64_t produced = pk_load(PK_U64(r->slot.control, PK_S_REQ_PRODUCED));
     bool crossed = produced - before > half && produced - r->body_read <= half;

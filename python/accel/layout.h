@@ -12,7 +12,7 @@
 #define PENKNIFE_LAYOUT_H
 
 #define PK_MAGIC 0x31454649464b4e50ULL /* "PNKFIFE1" */
-#define PK_VERSION 3
+#define PK_VERSION 4
 
 /* Header page. Everything before PK_H_GO_ASLEEP is written once, before the first worker starts: the geometry. Processes get a
  * copy of it from Go by another way, and never read it here, since any worker may have written over it. */
@@ -76,6 +76,7 @@
 #define PK_S_REQ_PRODUCED 88    /* u64 request body bytes put into the window so far */
 #define PK_S_RESP_CONSUMED 96   /* u64 response body bytes taken from the window so far */
 #define PK_S_REQUEST_ID 104     /* u64 */
+#define PK_S_BODY_AT 112        /* u64 where the whole request body lies in the memory for bodies, + 1; 0: it comes by the window */
 /* Written by the worker that holds the slot. */
 #define PK_S_WAITING 128        /* u32 1: a thread of the worker waits on PK_S_GO_SEQ */
 #define PK_S_PHASE 132          /* u32 PK_PHASE_... */

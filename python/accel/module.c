@@ -44,6 +44,20 @@ static PyObject *attach(PyObject *module, PyObject *args) {
     return Py_NewRef(Py_None);
 }
 
+static PyObject *map_bodies(PyObject *module, PyObject *args) {
+    (void)module;
+    int fd;
+    if (!PyArg_ParseTuple(args, "i:map_bodies", &fd)) {
+        return NULL;
+    }
+    const char *problem = pk_bodies_map(&pk_this.queue, fd);
+    if (problem != NULL) {
+        PyErr_Format(PyExc_RuntimeError, "penknife: %s", problem);
+        return NULL;
+    }
+    return Py_NewRef(Py_None);
+}
+
 static PyObject *configure(PyObject *module, PyObject *args) {
     (void)module;
     unsigned int worker;
@@ -106,6 +120,8 @@ static PyObject *lifeline(PyObject *module, PyObject *args) {
 static PyMethodDef methods[] = {
     {"attach", attach, METH_VARARGS,
      "attach(memory_fd, event_fd, geometry): maps the queue's memory, of which geometry is what Go says. Once, before workers fork."},
+    {"map_bodies", map_bodies, METH_VARARGS,
+     "map_bodies(fd): maps the memory in which request bodies lie, for reading. Once, before workers fork."},
     {"configure", configure, METH_VARARGS,
      "configure(worker, control_fd, multiprocess, format_exception): after the fork, before serve()."},
     {"serve", pk_serve, METH_VARARGS,

@@ -118,6 +118,33 @@ const char *pk_queue_map(pk_queue *q, const uint8_t *geometry, int fd, int event
     return NULL;
 }
 
+const char *pk_bodies_map(pk_queue *q, int fd) {
+    struct stat st;
+    if (fstat(fd, &st) != 0 || st.st_size <= 0) {
+        return "the memory file for request bodies is empty or closed";
+    }
+    void *bodies = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    if (bodies == MAP_FAILED) {
+        return "the memory for request bodies cannot be mapped";
+    }
+    q->bodies = bodies;
+    q->bodies_size = (uint64_t)st.st_size;
+    return NULL;
+}
+
+bool pk_body_at(const pk_queue *q, const pk_slot *slot, uint64_t len, const uint8_t **body) {
+    uint64_t at = *PK_U64(slot->control, PK_S_BODY_AT);
+    *body = NULL;
+    if (at == 0) {
+        return true;
+    }
+    if (at - 1 > q->bodies_size || len > q->bodies_size - (at - 1)) {
+        return false;
+    }
+    *body = q->bodies + (at - 1);
+    return true;
+}
+
 void pk_lane_init(pk_lane *lane, pk_queue *q, uint32_t worker, uint32_t thread) {
     lane->queue = q;
     lane->worker = worker;

@@ -21,6 +21,8 @@ typedef struct {
     uint8_t *lanes, *worker_records, *ring, *events, *slot_controls, *areas;
     uint64_t summary_words;
     int event_fd;
+    const uint8_t *bodies; /* request bodies that need no window; NULL: there are none */
+    uint64_t bodies_size;
 } pk_queue;
 
 /* One thread of this worker. */
@@ -51,6 +53,13 @@ typedef struct {
 /* Maps the memory of fd and keeps event_fd. geometry is what Go says of the header page, PK_GEOMETRY_SIZE bytes; that page itself
  * is not believed. Returns NULL, or what is wrong: then nothing is mapped. */
 const char *pk_queue_map(pk_queue *q, const uint8_t *geometry, int fd, int event_fd);
+
+/* Maps the memory for request bodies, read-only. Returns NULL, or what is wrong. */
+const char *pk_bodies_map(pk_queue *q, int fd);
+
+/* Where the body of a claimed slot, len bytes, lies in that memory: true with NULL for one that comes by the window, false when
+ * it cannot be where the slot says. */
+bool pk_body_at(const pk_queue *q, const pk_slot *slot, uint64_t len, const uint8_t **body);
 
 /* Binds a lane to a thread of a worker. */
 void pk_lane_init(pk_lane *lane, pk_queue *q, uint32_t worker, uint32_t thread);

@@ -27,6 +27,7 @@ static void begin(pk_request *r) {
     uint8_t *control = r->slot.control;
     r->id = *PK_U64(control, PK_S_REQUEST_ID);
     r->body_len = *PK_U64(control, PK_S_BODY_LEN);
+    r->body_lost = !pk_body_at(r->lane.queue, &r->slot, r->body_len, &r->body);
     r->live = true;
     r->in_app = r->interrupted = false;
     r->head_request = r->start_called = r->started = r->head_sent = r->no_body = r->gone = r->excess_logged = false;

@@ -1,7 +1,8 @@
 """First code in the interpreter that penknife was told to use. Must parse under every Python, 2.7 included.
 
 File descriptors, all given by Go: 0 /dev/null, 1 and 2 pipes into the log, 3 control socket, 4 this package as a
-zip, 5 the accelerator, 6 queue memory, 7 its eventfd, 8 lifeline.
+zip, 5 the accelerator, 6 queue memory, 7 its eventfd, 8 memory for request bodies,
+9 lifeline.
 """
 import os
 import sys

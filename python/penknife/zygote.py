@@ -15,7 +15,7 @@ TYPE_CHECKING = False  # as in typing, without its megabyte of memory in every w
 if TYPE_CHECKING:
     from typing import Any, Callable, TextIO
 
-CONTROL_FD, PACKAGE_FD, ACCEL_FD, MEMORY_FD, EVENT_FD, LIFELINE_FD = 3, 4, 5, 6, 7, 8
+CONTROL_FD, PACKAGE_FD, ACCEL_FD, MEMORY_FD, EVENT_FD, BODIES_FD, LIFELINE_FD = range(3, 10)
 LOAD_FAILED_STATUS = 3
 
 
@@ -162,7 +162,7 @@ def _line_by_line(stream: TextIO | None) -> None:
 
 def main() -> Worker:
     """Be the zygote. Returns only in a forked worker."""
-    for fd in (CONTROL_FD, PACKAGE_FD, ACCEL_FD, MEMORY_FD, EVENT_FD, LIFELINE_FD):
+    for fd in (CONTROL_FD, PACKAGE_FD, ACCEL_FD, MEMORY_FD, EVENT_FD, BODIES_FD, LIFELINE_FD):
         os.set_inheritable(fd, False)
     control = channel.Channel(CONTROL_FD)
     first = control.receive()
@@ -177,8 +177,9 @@ def main() -> Worker:
     accelerator.hold_lifeline(accel, LIFELINE_FD)
     accel.attach(MEMORY_FD, EVENT_FD, bytes.fromhex(settings["geometry"]))  # keeps what it needs
     accel.calls(CONTROL_FD)
-    os.close(MEMORY_FD)
-    os.close(EVENT_FD)
+    accel.map_bodies(BODIES_FD)
+    for fd in (MEMORY_FD, EVENT_FD, BODIES_FD):
+        os.close(fd)
     signals.install(settings["stack_signal"])
     _line_by_line(sys.stdout)
     _line_by_line(sys.stderr)

@@ -7,7 +7,8 @@
 // by Go word by word; bits have no order and no holes, so a worker that dies half-way leaves nothing to repair.
 // A peer is woken only after it has announced that it sleeps (performance: a wake costs more than a request).
 //
-// Bodies travel through a window per slot and direction: a byte ring with one producer and one consumer.
+// Bodies travel through a window per slot and direction: a byte ring with one producer and one consumer. A request body that
+// lies in memory which workers map anyway (Spool.Shared) is only named.
 //
 // What the package never does: it starts no process, opens no socket, knows no HTTP. It treats the memory as hostile:
 // every number that a worker wrote is read once and checked; nonsense is reported through Options.Hostile. What Go can

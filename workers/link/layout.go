@@ -4,7 +4,7 @@ package link
 // these in capitals with PK_ before them; TestLayoutMatchesHeader compares the values.
 const (
 	layoutMagic   = 0x31454649464b4e50
-	layoutVersion = 3
+	layoutVersion = 4
 
 	hMagic        = 0
 	hVersion      = 8
@@ -57,6 +57,7 @@ const (
 	sReqProduced  = 88
 	sRespConsumed = 96
 	sRequestID    = 104
+	sBodyAt       = 112
 	sWaiting      = 128
 	sPhase        = 132
 	sFlags        = 136

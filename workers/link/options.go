@@ -39,6 +39,9 @@ type Options struct {
 // Spool is a request body that was received completely. ReadAt must not block for the client. The queue calls
 // Release exactly once, when the request is over or was refused.
 type Spool interface {
+	// Shared tells whether all of it lies in the memory for bodies that workers map beside the queue's, and where it begins
+	// there, in bytes. It stays there, unchanged, until Release.
+	Shared() (offset int64, ok bool)
 	io.ReaderAt
 	Size() int64
 	Release()

@@ -26,6 +26,8 @@ spec = importlib.util.spec_from_loader("penknife._accel", loader)
 accel = importlib.util.module_from_spec(spec)
 loader.exec_module(accel)
 accel.attach(4, 5, bytes.fromhex(sys.argv[3]))
+if len(sys.argv) > 4:
+    accel.map_bodies(int(sys.argv[4]))
 accel.configure(int(sys.argv[1]), 6, False, lambda e: "".join(traceback.format_exception(type(e), e, e.__traceback__)))
 sys.path.insert(0, "testdata")
 from app import RequestTimeout, application
@@ -44,6 +46,7 @@ type harness struct {
 	q       *Queue
 	cmd     *exec.Cmd
 	control *os.File // our end of the worker's control socket
+	bodies  *os.File // the memory for request bodies; nil: none
 
 	receivers sync.WaitGroup
 	lose      bool // files that it sends are not received
@@ -71,12 +74,18 @@ func testOptions() Options {
 
 func startHarness(t testing.TB, o Options) *harness {
 	t.Helper()
+	return startHarnessWith(t, o, nil)
+}
+
+// startHarnessWith is startHarness with memory for request bodies, which stays the caller's.
+func startHarnessWith(t testing.TB, o Options, bodies *os.File) *harness {
+	t.Helper()
 	q, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	q.Start()
-	h := &harness{t: t, q: q}
+	h := &harness{t: t, q: q, bodies: bodies}
 	h.startWorker(0, o.Threads)
 	t.Cleanup(h.stop)
 	return h
@@ -101,6 +110,9 @@ func (h *harness) startWorker(worker, threads int) {
 	h.q.WorkerStarting(worker)
 	h.cmd = exec.Command("python3", "-c", workerScript, fmt.Sprint(worker), fmt.Sprint(threads), hex.EncodeToString(h.q.Geometry()))
 	h.cmd.ExtraFiles = []*os.File{so, memory, event, theirs}
+	if h.bodies != nil {
+		h.cmd.Args, h.cmd.ExtraFiles = append(h.cmd.Args, "7"), append(h.cmd.ExtraFiles, h.bodies)
+	}
 	h.cmd.Stderr = os.Stderr
 	if err := h.cmd.Start(); err != nil {
 		h.t.Fatal(err)
@@ -149,8 +161,9 @@ type memorySpool struct {
 	released int
 }
 
-func newSpool(body []byte) *memorySpool { return &memorySpool{Reader: bytes.NewReader(body)} }
-func (m *memorySpool) Release()         { m.released++ }
+func newSpool(body []byte) *memorySpool    { return &memorySpool{Reader: bytes.NewReader(body)} }
+func (m *memorySpool) Release()            { m.released++ }
+func (*memorySpool) Shared() (int64, bool) { return 0, false }
 
 // get runs one request to its end.
 func (h *harness) get(req *gateway.Request, body Spool) (*gateway.Response, []byte, error) {

@@ -30,7 +30,7 @@ type shared struct {
 	state, claimedAt, doneAt                 *atomic.Uint64
 	goSeq, abort, varsLen, aloneWord         *atomic.Uint32
 	bodyLen, reqProduced, respConsumed       *atomic.Uint64
-	requestID                                *atomic.Uint64
+	requestID, bodyAt                        *atomic.Uint64
 	waiting, phase, flags, status            *atomic.Uint32
 	reasonLen, headLen                       *atomic.Uint32
 	respLen, respProduced, reqConsumed       *atomic.Uint64
@@ -46,7 +46,7 @@ func newShared(m *memory, index int) shared {
 		state: u64(sState), claimedAt: u64(sClaimedAt), doneAt: u64(sDoneAt), goSeq: u32(sGoSeq), abort: u32(sAbort), varsLen: u32(sVarsLen),
 		aloneWord: u32(sAlone),
 		bodyLen:   u64(sBodyLen), reqProduced: u64(sReqProduced), respConsumed: u64(sRespConsumed),
-		requestID: u64(sRequestID), waiting: u32(sWaiting), phase: u32(sPhase), flags: u32(sFlags),
+		requestID: u64(sRequestID), bodyAt: u64(sBodyAt), waiting: u32(sWaiting), phase: u32(sPhase), flags: u32(sFlags),
 		status: u32(sStatus), reasonLen: u32(sReasonLen), headLen: u32(sHeadLen), respLen: u64(sRespLen),
 		respProduced: u64(sRespProduced), reqConsumed: u64(sReqConsumed), fileOffset: u64(sFileOffset),
 	}
@@ -127,18 +127,9 @@ func (s *slot) load(req *gateway.Request, spool Spool) error {
 		alone = 1
 	}
 	s.aloneWord.Store(alone)
-	s.sent = 0
-	if spool != nil {
-		first := s.window[:min(int64(len(s.window)), spool.Size())]
-		if _, err := readFullAt(spool, first, 0); err != nil {
-			return &gateway.Error{Kind: gateway.KindInternal, Reason: "read back the spooled request body", Err: err}
-		}
-		s.sent = int64(len(first))
-		s.bodyLen.Store(uint64(spool.Size()))
-	} else {
-		s.bodyLen.Store(0)
+	if err := s.loadBody(spool); err != nil {
+		return err
 	}
-	s.reqProduced.Store(uint64(s.sent))
 	s.clearWords()
 
 	s.later, s.client, s.trace, s.spool, s.err, s.file = req.Later, req.Client, &req.Trace, spool, nil, nil
@@ -150,6 +141,28 @@ func (s *slot) load(req *gateway.Request, spool Spool) error {
 	s.target = append(s.target[:0], req.Target[:min(len(req.Target), maxTargetCopy)]...)
 	s.remote = append(s.remote[:0], req.RemoteAddr[:min(len(req.RemoteAddr), maxRemoteCopy)]...)
 	s.watch = watch{}
+	return nil
+}
+
+// loadBody tells where the body lies, or puts its beginning into the window. spool may be nil.
+func (s *slot) loadBody(spool Spool) error {
+	size, at := int64(0), uint64(0)
+	s.sent = 0
+	if spool != nil {
+		size = spool.Size()
+		if offset, ok := spool.Shared(); ok {
+			s.sent, at = size, uint64(offset)+1
+		} else {
+			first := s.window[:min(int64(len(s.window)), size)]
+			if _, err := readFullAt(spool, first, 0); err != nil {
+				return &gateway.Error{Kind: gateway.KindInternal, Reason: "read back the spooled request body", Err: err}
+			}
+			s.sent = int64(len(first))
+		}
+	}
+	s.bodyLen.Store(uint64(size))
+	s.bodyAt.Store(at)
+	s.reqProduced.Store(uint64(s.sent))
 	return nil
 }
 

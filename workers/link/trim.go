@@ -15,7 +15,7 @@ const (
 
 // noteUse remembers that the exchange which ends in a slot touched much of it.
 func (s *slot) noteUse() {
-	if s.sent > trimAbove || s.varsLen.Load() > trimAbove || s.respProduced.Load() > trimAbove {
+	if s.sent > trimAbove && s.bodyAt.Load() == 0 || s.varsLen.Load() > trimAbove || s.respProduced.Load() > trimAbove {
 		s.large = true
 	}
 }

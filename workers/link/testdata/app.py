@@ -32,6 +32,11 @@ def pump(environ, start_response):
     return iter(lambda: source.read(10000), b"")
 
 
+def lines(environ, start_response):
+    start_response("200 OK", [])
+    return [b"%d lines" % sum(1 for line in environ["wsgi.input"] if line.endswith(b"\n"))]
+
+
 def stream(environ, start_response):
     start_response("200 OK", [])
     for n in range(int(environ["HTTP_X_BLOCKS"])):
