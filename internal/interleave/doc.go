@@ -13,7 +13,8 @@
 // consistency only, that makes interleavings all that there is to explore: a program without data races has no other
 // executions (C11, section 5.1.2.4; the Go memory model), on x86-64 and on arm64.
 //
-// Waits have no timeout, so that a wake-up which is lost is seen as what it is.
+// Waits have no timeout, so that a wake-up which is lost is seen as what it is. Lanes look for no work before they announce that they
+// sleep (decision 0035): such looks change nothing, and a lane may be as late with its announcement without them.
 //
 // Goroutines: the coroutines of iter.Pull, one for each Go thread of an execution, which end with the execution. Locks:
 // none; one goroutine runs at a time. The execution that runs is a package variable, since sync.Mutex has no argument for it.

@@ -232,7 +232,7 @@ func (x *Execution) heed(t *thread, notes []native.Note) {
 		case native.NoteUnlock:
 			t.lane.process.gil.Unlock()
 		case native.NoteWrong:
-			x.Failf("%s: request %d at %d has the variables of another", t.name, n.Address, n.Size)
+			x.Failf("%s: request %d at %d has the variables, or the body, of another", t.name, n.Address, n.Size)
 		}
 	}
 }

@@ -106,6 +106,8 @@ var linkMutants = []mutant{
 		File: "slot.go", Old: "if !s.workerDone || !s.frontDone", New: "if !s.frontDone"}},
 	{"a slot is free before its client is done", "two requests, one slot", rewrite.Change{
 		File: "slot.go", Old: "if !s.workerDone || !s.frontDone", New: "if !s.workerDone"}},
+	{"a body goes when its client does", "a mapped body, its client has no time", rewrite.Change{
+		File: "slot.go", Old: "	if !s.workerDone || !s.frontDone", New: "	if spool := s.spool; spool != nil && s.frontDone && s.step != stepIdle && !s.refilling {\n		s.spool = nil\n		defer spool.Release()\n	}\n	if !s.workerDone || !s.frontDone"}},
 	{"a slot is free while its window is refilled", "death while it reads, then another", rewrite.Change{
 		File: "slot.go", Old: "|| s.refilling || s.step", New: "|| s.step"}},
 	{"the end of a body before its bytes", "a response longer than its window", rewrite.Change{

@@ -100,6 +100,11 @@ func deathPlans() []plan {
 			m.request(native.AppEcho, func(c *client) { c.body = []byte("and another that is") })
 			m.kill(true)
 		}},
+		{name: "death while it reads a body that it maps", slots: 1, workers: 1, threads: 1, start: func(m *model) {
+			m.upload("read by two")
+			m.upload("and another")
+			m.kill(true)
+		}},
 		{name: "death, two requests, two workers", slots: 2, workers: 2, threads: 1, start: func(m *model) {
 			twice(native.AppHello)(m)
 			m.kill(false)
@@ -205,7 +210,20 @@ func bodyPlans() []plan {
 		{name: "a request body of many windows", slots: 1, workers: 1, threads: 1, start: func(m *model) {
 			m.request(native.AppEcho, func(c *client) { c.body = []byte("a body that fills its window twice and a half more") })
 		}},
+		{name: "a request body that workers map", slots: 1, workers: 1, threads: 1, start: func(m *model) { m.upload("without a window") }},
+		{name: "two request bodies that workers map", slots: 1, workers: 1, threads: 1, start: func(m *model) {
+			m.upload("the first of two")
+			m.upload("and the second, which is longer")
+		}},
+		{name: "a mapped body, its client has no time", slots: 1, workers: 1, threads: 1, ticks: 2, start: func(m *model) {
+			m.upload("for nobody")
+		}, options: func(o *Options) { o.RequestTimeout = time.Second }},
 	}
+}
+
+// upload is a request whose body workers map.
+func (m *model) upload(body string) {
+	m.request(native.AppEcho, func(c *client) { c.share(m, body) })
 }
 
 // interrupt asks for an exception in the first request, whichever lane has it, as the supervisor does: twice.

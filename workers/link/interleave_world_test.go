@@ -152,12 +152,30 @@ type client struct {
 	over        bool
 	interrupted int
 	complete    bool // its answer was when its worker died
+	place       int  // of the body in the memory; 0: it comes by the window
+	shared      []byte
 }
 
-// ReadAt, Size and Release make the client its own spool.
+// ReadAt, Size, Shared and Release make the client its own spool.
 func (c *client) ReadAt(p []byte, at int64) (int, error) { return copy(p, c.body[at:]), nil }
 func (c *client) Size() int64                            { return int64(len(c.body)) }
-func (c *client) Release()                               { c.released++ }
+func (c *client) Shared() (int64, bool)                  { return int64(c.place), c.place != 0 }
+
+// Release wipes what workers map: none may look there any more.
+func (c *client) Release() {
+	c.released++
+	clear(c.shared)
+}
+
+// bodiesAt is the part of the header page that the model uses as memory for bodies.
+const bodiesAt = 1024
+
+// share lays the body where workers read it.
+func (c *client) share(m *model, body string) {
+	c.place = bodiesAt + 64*len(m.clients)
+	c.body, c.shared = []byte(body), m.q.mem.data[c.place:c.place+len(body)]
+	copy(c.shared, body)
+}
 
 // request starts a client. Requests have different ids, which say what the application does.
 func (m *model) request(app int, change func(*client)) *client {

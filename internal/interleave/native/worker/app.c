@@ -82,6 +82,9 @@ static int echo(pk_request *r, PyObject *input) {
     if (data == NULL) {
         return -1;
     }
+    if (memchr(data, 0, size) != NULL) {
+        model_calls.note(PK_NOTE_WRONG, r->id, r->slot.position); /* Go has wiped it: bodies hold no such byte */
+    }
     write_head(r);
     r->declared = (int64_t)size;
     return pk_send(r, data, size, false) == PK_SENT_ERROR ? -1 : 0;
@@ -140,6 +143,8 @@ static const char *reset(void *base, uint64_t size, uint32_t worker, uint32_t fe
     memset(requests, 0, sizeof requests);
     pk_this = (pk_process){.attached = true, .configured = true, .worker = worker, .requests = requests};
     const char *wrong = pk_queue_map(&pk_this.queue, base, 0, 1);
+    pk_this.queue.bodies = base; /* which has room for them in its header page */
+    pk_this.queue.bodies_size = size;
     model_python_reset(features);
     return wrong;
 }
