@@ -27,6 +27,10 @@ const ruleAddress Rule = "address"
 // RuleAppMissing is named because a command that starts nothing can do without an application.
 const RuleAppMissing Rule = "app-missing"
 
+// RuleSystem is broken by a value that the loader cannot judge alone: it depends on the machine, its users and files, or on
+// the package that uses it. It has no fixture.
+const RuleSystem Rule = "system"
+
 // Problem is one thing that is wrong with a configuration.
 type Problem struct {
 	Rule   Rule
@@ -60,6 +64,12 @@ func (p *Problems) Error() string {
 		lines[i] = problem.String()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Problem makes the error of a value that was loaded and turned out to be unusable for the reason err. Key is where it
+// stands ("http[0].listen"), empty if it is about the whole; the message names the file and line from which it came.
+func (l *Loaded) Problem(key string, err error) *Problems {
+	return &Problems{List: []Problem{{Rule: RuleSystem, Source: l.Sources.Of(key), Key: key, Text: err.Error()}}}
 }
 
 func (p *Problems) add(rule Rule, source Source, key, format string, args ...any) {

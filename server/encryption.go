@@ -17,11 +17,8 @@ import (
 	"penknife/metrics"
 )
 
-// Rules that only the files can judge.
-const (
-	ruleCertificate configs.Rule = "tls-files"
-	ruleStorage     configs.Rule = "acme-storage"
-)
+// storageKey is where the directory of ordered certificates is configured.
+const storageKey = "acme.storage"
 
 // itemTickets are the keys of session tickets, without a file.
 const itemTickets = "tickets"
@@ -86,7 +83,7 @@ func (e *encryption) load(context.Context) error {
 			Log: s.log, Counter: s.metrics.TLS, Version: s.version, Now: time.Now,
 		})
 		if err != nil {
-			return storageProblem(s.loaded, err)
+			return s.loaded.Problem(storageKey, err)
 		}
 		e.manager = manager
 	}
@@ -173,7 +170,7 @@ func (e *encryption) prepare(loaded *configs.Loaded) (commit func(), err error) 
 	if e.manager != nil {
 		one, err := e.manager.Prepare(orderOptions(loaded.Config.ACME))
 		if err != nil {
-			return nil, storageProblem(loaded, err)
+			return nil, loaded.Problem(storageKey, err)
 		}
 		commits = append(commits, one)
 	}
@@ -265,18 +262,9 @@ func filesProblem(loaded *configs.Loaded, listener int, err error) *configs.Prob
 	path := fmt.Sprintf("http[%d].tls.certificate", listener)
 	var problems configs.Problems
 	for _, one := range unjoin(err) {
-		problems.List = append(problems.List, configs.Problem{
-			Rule: ruleCertificate, Source: loaded.Sources.Of(path), Key: path, Text: one.Error() + hintTLS(one),
-		})
+		problems.List = append(problems.List, loaded.Problem(path, fmt.Errorf("%w%s", one, hintTLS(one))).List...)
 	}
 	return &problems
-}
-
-func storageProblem(loaded *configs.Loaded, err error) error {
-	const path = "acme.storage"
-	return &configs.Problems{List: []configs.Problem{{
-		Rule: ruleStorage, Source: loaded.Sources.Of(path), Key: path, Text: err.Error(),
-	}}}
 }
 
 // unjoin takes a list of errors apart.

@@ -14,9 +14,6 @@ import (
 	"penknife/sockets"
 )
 
-// ruleListen is broken by a listener that only the system can judge: an owner that does not exist.
-const ruleListen configs.Rule = "listen"
-
 // wanted is one socket that the configuration asks for, and where it belongs.
 type wanted struct {
 	path         string // of its section: "uwsgi[0]"
@@ -114,19 +111,19 @@ func (o *opener) openAll(ctx context.Context, all []wanted) error {
 func (o *opener) take(w wanted) error {
 	addr, err := sockets.Parse(w.listen)
 	if err != nil {
-		return configProblem(o.loaded, w.key(), err)
+		return o.loaded.Problem(w.key(), err)
 	}
 	listener, err := o.passed.Take(addr)
 	if err == nil && listener == nil && addr.IsPassed() {
 		err = fmt.Errorf("%s: %w", addr, sockets.ErrNotPassed)
 	}
 	if err != nil {
-		return configProblem(o.loaded, w.key(), err)
+		return o.loaded.Problem(w.key(), err)
 	}
 	*w.into = listener
 	if listener != nil && w.suits != nil {
 		if err := w.suits(listener.Address()); err != nil {
-			return configProblem(o.loaded, w.key(), fmt.Errorf("%s is %s, %w", addr, listener.Address(), err))
+			return o.loaded.Problem(w.key(), fmt.Errorf("%s is %s, %w", addr, listener.Address(), err))
 		}
 	}
 	return nil
@@ -167,7 +164,7 @@ func suitsUwsgi(u configs.Uwsgi) func(sockets.Addr) error {
 func (o *opener) bind(ctx context.Context, w wanted) error {
 	addr, err := sockets.Parse(w.listen)
 	if err != nil {
-		return configProblem(o.loaded, w.key(), err)
+		return o.loaded.Problem(w.key(), err)
 	}
 	permissions, err := o.permissions(w)
 	if err != nil {
@@ -185,7 +182,7 @@ func (o *opener) bind(ctx context.Context, w wanted) error {
 func (o *opener) permissions(w wanted) (sockets.Permissions, error) {
 	uid, gid, err := sockets.LookupOwner(w.owner, w.group)
 	if err != nil {
-		return sockets.Permissions{}, configProblem(o.loaded, w.path+".owner", err)
+		return sockets.Permissions{}, o.loaded.Problem(w.path+".owner", err)
 	}
 	if o.identity != nil && os.Geteuid() == 0 {
 		if w.owner == "" {
@@ -196,13 +193,6 @@ func (o *opener) permissions(w wanted) (sockets.Permissions, error) {
 		}
 	}
 	return sockets.Permissions{Mode: w.mode.Perm(), UID: uid, GID: gid}, nil
-}
-
-// configProblem makes an error with exit code 2 of something that the loader could not know.
-func configProblem(loaded *configs.Loaded, path string, err error) error {
-	return &configs.Problems{List: []configs.Problem{{
-		Rule: ruleListen, Source: loaded.Sources.Of(path), Key: path, Text: err.Error(),
-	}}}
 }
 
 // listenHint says what to do about the usual reasons.

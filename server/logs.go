@@ -57,7 +57,7 @@ func (d *logDeps) findOwner(loaded *configs.Loaded) error {
 	}
 	id, err := osproc.LookupIdentity(cfg.User, cfg.Group)
 	if err != nil {
-		return processProblem(loaded, ruleUser, "process.user", err)
+		return loaded.Problem("process.user", err)
 	}
 	d.uid, d.gid = id.UID, id.GID
 	return nil
@@ -77,7 +77,7 @@ func newLogs(loaded *configs.Loaded, d logDeps) (*logs, error) {
 	}
 	target, err := d.target(cfg, cfg.Output, cfg.File)
 	if err != nil {
-		return nil, configProblem(loaded, outputKey("log.output", "log.file", cfg.File), err)
+		return nil, loaded.Problem(outputKey("log.output", "log.file", cfg.File), err)
 	}
 	if cfg.File != "" || cfg.Output != "stderr" {
 		l.stderr = d.stderr
@@ -89,7 +89,7 @@ func newLogs(loaded *configs.Loaded, d logDeps) (*logs, error) {
 		return l, nil
 	}
 	if target, err = d.target(cfg, cfg.AccessOutput, cfg.AccessFile); err != nil {
-		return nil, errors.Join(configProblem(loaded, outputKey("log.access_output", "log.access_file", cfg.AccessFile), err), l.stop(context.Background()))
+		return nil, errors.Join(loaded.Problem(outputKey("log.access_output", "log.access_file", cfg.AccessFile), err), l.stop(context.Background()))
 	}
 	complain = newComplainer(func(text string, lines int, err error) {
 		l.log.Warn("access log: "+text, "lines", lines, "error", err)
@@ -116,7 +116,7 @@ func accessFormat(loaded *configs.Loaded) (*accesslog.Format, error) {
 	}
 	format, err := accesslog.Compile(cfg.Access, int(cfg.AccessValue))
 	if err != nil {
-		return nil, configProblem(loaded, "log.access", err)
+		return nil, loaded.Problem("log.access", err)
 	}
 	return format, nil
 }

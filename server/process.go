@@ -6,14 +6,7 @@ import (
 	"os"
 	"syscall"
 
-	"penknife/configs"
 	"penknife/osproc"
-)
-
-// Rules that only the system can judge.
-const (
-	ruleUser   configs.Rule = "process-user"
-	ruleRlimit configs.Rule = "process-rlimit"
 )
 
 // processStage sets what holds for everything that comes after it: umask and limits. They need root, if anything does.
@@ -28,7 +21,7 @@ func (s *Server) processStage() stage {
 			err = osproc.SetRlimits(limits)
 		}
 		if err != nil {
-			return processProblem(s.loaded, ruleRlimit, "process.rlimits", err)
+			return s.loaded.Problem("process.rlimits", err)
 		}
 		return s.findIdentity()
 	}}
@@ -45,7 +38,7 @@ func (s *Server) findIdentity() error {
 		err = osproc.ErrNotRoot
 	}
 	if err != nil {
-		return processProblem(s.loaded, ruleUser, "process.user", err)
+		return s.loaded.Problem("process.user", err)
 	}
 	s.identity = &id
 	return nil
@@ -85,7 +78,7 @@ func (s *Server) writePIDFile(path string) error {
 func (s *Server) identityStage() stage {
 	return stage{name: "identity", stop: nothing, quiet: true, start: func(context.Context) error {
 		if err := s.becomeUser(); err != nil {
-			return processProblem(s.loaded, ruleUser, "process.user", err)
+			return s.loaded.Problem("process.user", err)
 		}
 		if !s.loaded.Config.Process.NoNewPrivs {
 			return nil
@@ -112,11 +105,4 @@ func (s *Server) becomeUser() error {
 	}
 	return errors.Join(os.Setenv("USER", s.identity.Name), os.Setenv("LOGNAME", s.identity.Name),
 		os.Setenv("HOME", s.identity.Home))
-}
-
-// processProblem makes an error with exit code 2.
-func processProblem(loaded *configs.Loaded, rule configs.Rule, path string, err error) error {
-	return &configs.Problems{List: []configs.Problem{{
-		Rule: rule, Source: loaded.Sources.Of(path), Key: path, Text: err.Error(),
-	}}}
 }

@@ -322,7 +322,7 @@ func (s *Server) judgeUnused() error {
 			"systemd:NAME, by its FileDescriptorName", listener.Address()), listener.Close())
 	}
 	if err := errors.Join(failures...); err != nil {
-		return configProblem(s.loaded, "", err)
+		return s.loaded.Problem("", err)
 	}
 	return nil
 }

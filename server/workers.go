@@ -79,7 +79,7 @@ func startFailure(loaded *configs.Loaded, err error) error {
 	}
 	switch start.Kind {
 	case workers.StartInterpreter:
-		return configProblem(loaded, "app.python", errors.New(joinLines(start.Reason, start.Traceback)))
+		return loaded.Problem("app.python", errors.New(joinLines(start.Reason, start.Traceback)))
 	case workers.StartImport, workers.StartTimeout, workers.StartCrash, workers.StartWarmup:
 		return &AppError{Reason: start.Reason, Traceback: start.Traceback, Err: err}
 	}
