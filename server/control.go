@@ -27,7 +27,7 @@ func (s *Server) newControl() *control.Server {
 		Status: s.status, Report: s.report,
 		Reload:     func(ctx context.Context) control.Reloaded { return s.reloads.ask().wait(ctx) },
 		Scale:      s.scale,
-		ReopenLogs: s.logs.reopen,
+		ReopenLogs: s.logs.Reopen,
 		Stop: func(fast bool) {
 			asked := actionDrain
 			if fast {

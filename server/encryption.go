@@ -15,6 +15,7 @@ import (
 	"penknife/handover"
 	"penknife/httpfront"
 	"penknife/metrics"
+	"penknife/server/logs"
 )
 
 // storageKey is where the directory of ordered certificates is configured.
@@ -227,6 +228,15 @@ func (e *encryption) resume(info []byte) {
 	if err := e.tickets.Import(info, time.Now()); err != nil {
 		e.server.log.Warn("clients cannot resume their TLS sessions", "error", err)
 	}
+}
+
+// Check finds what only the packages that use a value can judge, and opens no output or listener. The error is
+// *configs.Problems.
+func Check(loaded *configs.Loaded) error {
+	if err := logs.Check(loaded); err != nil {
+		return err
+	}
+	return checkTLS(loaded)
 }
 
 // checkTLS reads the files of all listeners, and says what cannot be used.

@@ -68,7 +68,7 @@ func (s *Server) loadAnew(ctx context.Context, read func() (*configs.Loaded, err
 	}
 	encrypt()
 	s.configureCache(boundedCache(loaded.Config))
-	s.logs.level.Set(logLevels[loaded.Config.Log.Level])
+	s.logs.SetLevel(loaded.Config.Log.Level)
 	s.inForce.Store(loaded)
 	s.reloadSidecars(loaded)
 	if err := s.watching.follow(); err != nil {

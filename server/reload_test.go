@@ -36,7 +36,7 @@ func (b *bench) stop() {
 // messages gives what was logged so far: the log is written by a goroutine, and reopening waits for it.
 func (b *bench) messages() string {
 	b.t.Helper()
-	if err := b.server.logs.main.Reopen(b.t.Context()); err != nil {
+	if err := b.server.logs.Reopen(b.t.Context()); err != nil {
 		b.t.Error(err)
 	}
 	return b.stderr.String()

@@ -83,6 +83,9 @@ func memoryOf(snapshot workers.Snapshot, usage *usage) control.Memory {
 	return m
 }
 
+// rememberedErrors is how many different errors the status page can show.
+const rememberedErrors = 50
+
 // running lists what is in flight, longest first.
 func (s *Server) running() []control.Running {
 	all := []control.Running{}

@@ -24,6 +24,7 @@ import (
 	"penknife/metrics"
 	"penknife/osproc"
 	"penknife/requestids"
+	"penknife/server/logs"
 	"penknife/sidecars"
 	"penknife/sockets"
 	"penknife/tracing"
@@ -81,7 +82,7 @@ type Server struct {
 	loaded    *configs.Loaded // of the start: what a reload cannot change is here
 	environ   []string
 	version   string
-	logs      *logs
+	logs      *logs.Logs
 	log       *slog.Logger
 	incidents *incidents.Ring // the latest errors, for the status page
 	signals   <-chan os.Signal
@@ -145,9 +146,13 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 		orders: make(chan action, 4), predecessor: options.Predecessor,
 		changing: make(chan struct{}, 1), left: make(chan struct{}),
 	}
-	if err := s.openLogs(options); err != nil {
+	if s.logs, err = logs.New(s.loaded, logs.Deps{
+		Stdout: options.Stdout, Stderr: options.Stderr, Counter: s.metrics.Logs, Errors: s.incidents,
+		Environ: s.environ, Starting: errTooEarly,
+	}); err != nil {
 		return nil, err
 	}
+	s.log = s.logs.Logger()
 	defer func() {
 		if err != nil {
 			s.closeLogs()
@@ -189,7 +194,7 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 	s.control = s.newControl()
 	s.outside = newOutside(s)
 	s.observer = &observer{requests: s.metrics.Requests, history: s.history}
-	s.observer.access, s.observer.tracer = s.logs.lines, s.tracer
+	s.observer.access, s.observer.tracer = s.logs.Access(), s.tracer
 	s.newStats()
 	s.admin = admin.New(admin.Deps{
 		Metrics: s.metrics.Handler(), Log: s.log, Ready: s.ready, Report: s.report,
@@ -247,7 +252,7 @@ func (s *Server) listeningStages() []stage {
 
 func (s *Server) run(ctx context.Context) error {
 	s.began = time.Now()
-	s.logs.start()
+	s.logs.Start()
 	defer s.closeLogs()
 	s.log.Info("penknife starting", "version", s.version, "pid", os.Getpid(), "config", s.loaded.File)
 	stages := s.stages()
@@ -269,6 +274,16 @@ func (s *Server) run(ctx context.Context) error {
 	release()
 	s.log.Info("penknife stopped", "uptime", time.Since(s.began).Round(time.Millisecond))
 	return err
+}
+
+// lastLines is how long the last lines of the logs may take.
+const lastLines = 2 * time.Second
+
+// closeLogs is the very end: nothing is logged any more.
+func (s *Server) closeLogs() {
+	ctx, cancel := context.WithTimeout(context.Background(), lastLines)
+	defer cancel()
+	_ = s.logs.Shutdown(ctx) // there is nowhere left to say so
 }
 
 // frontDeps is what a front end of that protocol gets from us.

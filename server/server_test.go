@@ -339,22 +339,6 @@ func TestMetricNamesMatchTheirEnums(t *testing.T) {
 	}
 }
 
-func TestLoggerObeysLevelAndFormat(t *testing.T) {
-	var out safeBuffer
-	log, flush := testLogger(t, configs.Log{Level: "warn", Format: "json"}, &out)
-	log.Info("quiet")
-	log.Warn("loud")
-	flush()
-	if got := out.String(); !strings.HasPrefix(got, "{") || strings.Contains(got, "quiet") || !strings.Contains(got, "loud") {
-		t.Errorf("got %s", got)
-	}
-	for level := range logLevels {
-		if !slices.Contains([]string{"debug", "info", "warn", "error"}, level) {
-			t.Errorf("level %s", level)
-		}
-	}
-}
-
 func TestSocketHasItsMode(t *testing.T) {
 	b := newBench(t, nil).start().open()
 	info, err := os.Stat(b.socket)

@@ -106,7 +106,7 @@ func (s *Server) obey(asked action, by string) (stop bool) {
 	case actionLess:
 		s.scaleBySignal(-1)
 	case actionReopen:
-		s.logs.reopenSoon()
+		s.logs.ReopenSoon()
 	case actionUpgrade:
 		s.upgrades.ask()
 	}

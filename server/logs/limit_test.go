@@ -1,19 +1,21 @@
-package server
+package logs
 
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
 	"time"
-
-	"penknife/gateway"
 )
+
+var errEarly = errors.New("the application starts")
 
 func TestLimiter_DropsTheFloodAndCountsIt(t *testing.T) {
 	var out bytes.Buffer
-	h := limitFailures(slog.NewTextHandler(&out, nil)).WithAttrs([]slog.Attr{slog.String("k", "v")})
+	h := limitFailures(slog.NewTextHandler(&out, nil), errEarly).WithAttrs([]slog.Attr{slog.String("k", "v")})
 	now := time.Unix(1000, 0)
 	log := func(message string) {
 		if err := h.Handle(context.Background(), slog.NewRecord(now, slog.LevelWarn, message, 0)); err != nil {
@@ -37,12 +39,11 @@ func TestLimiter_DropsTheFloodAndCountsIt(t *testing.T) {
 
 func TestLimiter_ProbesDuringTheStartAreOneLine(t *testing.T) {
 	var out bytes.Buffer
-	h := limitFailures(slog.NewTextHandler(&out, nil))
+	h := limitFailures(slog.NewTextHandler(&out, nil), errEarly)
 	now := time.Unix(1000, 0)
-	_, tooEarly := new(gate).before(nil).Serve(&gateway.Request{})
 	for range 25 {
 		r := slog.NewRecord(now, slog.LevelWarn, limitedMessage, 0)
-		r.AddAttrs(slog.Int("request", 1), slog.Any("error", tooEarly))
+		r.AddAttrs(slog.Int("request", 1), slog.Any("error", fmt.Errorf("no answer: %w", errEarly)))
 		if err := h.Handle(context.Background(), r); err != nil {
 			t.Fatal(err)
 		}

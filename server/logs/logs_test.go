@@ -1,24 +1,31 @@
-package server
+package logs
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
+
+	"go.uber.org/goleak"
 
 	"penknife/configs"
 	"penknife/incidents"
 	"penknife/logsinks"
 )
 
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
 // testLogger makes the logger of a configuration. flush ends it: everything is in out then.
 func testLogger(t *testing.T, cfg configs.Log, out io.Writer) (log *slog.Logger, flush func()) {
 	t.Helper()
 	w := logsinks.New(logsinks.Options{Target: logsinks.Stream(out), Limit: 1 << 20})
-	return newLogger(newHandler(cfg, logLevels[cfg.Level], w, false), incidents.NewRing(1)), func() {
+	return newLogger(newHandler(cfg, levels[cfg.Level], w, false), Deps{Errors: incidents.NewRing(1)}), func() {
 		if err := w.Shutdown(t.Context()); err != nil {
 			t.Error(err)
 		}
@@ -37,7 +44,7 @@ func TestMessagesUnderSystemdHaveTheirPriority(t *testing.T) {
 		t.Fatal(err)
 	}
 	stat := info.Sys().(*syscall.Stat_t)
-	d := logDeps{stderr: f, stdout: io.Discard, environ: []string{fmt.Sprintf("JOURNAL_STREAM=%d:%d", stat.Dev, stat.Ino)}}
+	d := outputs{stderr: f, stdout: io.Discard, environ: []string{fmt.Sprintf("JOURNAL_STREAM=%d:%d", stat.Dev, stat.Ino)}}
 	for name, test := range map[string]struct {
 		cfg  configs.Log
 		want bool
@@ -47,6 +54,22 @@ func TestMessagesUnderSystemdHaveTheirPriority(t *testing.T) {
 	} {
 		if got := d.readBySystemd(test.cfg); got != test.want {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestLoggerObeysLevelAndFormat(t *testing.T) {
+	var out bytes.Buffer
+	log, flush := testLogger(t, configs.Log{Level: "warn", Format: "json"}, &out)
+	log.Info("quiet")
+	log.Warn("loud")
+	flush()
+	if got := out.String(); !strings.HasPrefix(got, "{") || strings.Contains(got, "quiet") || !strings.Contains(got, "loud") {
+		t.Errorf("got %s", got)
+	}
+	for level := range levels {
+		if !slices.Contains([]string{"debug", "info", "warn", "error"}, level) {
+			t.Errorf("level %s", level)
 		}
 	}
 }

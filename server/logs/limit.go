@@ -1,4 +1,4 @@
-package server
+package logs
 
 import (
 	"context"
@@ -21,6 +21,7 @@ const startingEvery = 10 * time.Second
 // limiter is a slog.Handler that drops what is too much of limitedMessage, and says how much in the next line.
 type limiter struct {
 	slog.Handler
+	early           error         // the failure of a request that came before the application was there
 	usual, starting *limiterState // shared by the handlers derived from one
 }
 
@@ -35,15 +36,16 @@ type limiterState struct {
 	suppressed int
 }
 
-func limitFailures(h slog.Handler) slog.Handler {
-	return &limiter{h, &limiterState{most: linesPerSecond, every: time.Second}, &limiterState{most: 1, every: startingEvery}}
+// limitFailures limits the lines about failed requests, and more so those about early.
+func limitFailures(h slog.Handler, early error) slog.Handler {
+	return &limiter{h, early, &limiterState{most: linesPerSecond, every: time.Second}, &limiterState{most: 1, every: startingEvery}}
 }
 
 // Handle implements slog.Handler.
 func (l *limiter) Handle(ctx context.Context, r slog.Record) error {
 	if r.Message == limitedMessage {
 		state := l.usual
-		if becauseStarting(r) {
+		if l.becauseEarly(r) {
 			state = l.starting
 		}
 		suppressed, ok := state.admit(r.Time)
@@ -60,19 +62,19 @@ func (l *limiter) Handle(ctx context.Context, r slog.Record) error {
 
 // WithAttrs implements slog.Handler.
 func (l *limiter) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &limiter{l.Handler.WithAttrs(attrs), l.usual, l.starting}
+	return &limiter{l.Handler.WithAttrs(attrs), l.early, l.usual, l.starting}
 }
 
 // WithGroup implements slog.Handler.
 func (l *limiter) WithGroup(name string) slog.Handler {
-	return &limiter{l.Handler.WithGroup(name), l.usual, l.starting}
+	return &limiter{l.Handler.WithGroup(name), l.early, l.usual, l.starting}
 }
 
-// becauseStarting tells the failure of a request that came before the application was there.
-func becauseStarting(r slog.Record) (is bool) {
+// becauseEarly tells whether a record is about a request that came before the application was there.
+func (l *limiter) becauseEarly(r slog.Record) (is bool) {
 	r.Attrs(func(a slog.Attr) bool {
 		err, _ := a.Value.Any().(error)
-		is = errors.Is(err, errTooEarly)
+		is = errors.Is(err, l.early)
 		return !is
 	})
 	return is
