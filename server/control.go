@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"penknife/control"
+	"penknife/server/usage"
 	"penknife/sockets"
 	"penknife/workers"
 )
@@ -143,7 +144,7 @@ func ownDirectory(dir string, owner sockets.Permissions) error {
 func (s *Server) status() control.Status { return s.statusOf(s.engine.Snapshot(), time.Now()) }
 
 func (s *Server) statusOf(snapshot workers.Snapshot, now time.Time) control.Status {
-	seen := reading{s.usage.read(pidsOf(snapshot)), s.loads.look(snapshot, now), now}
+	seen := reading{s.usage.Processes(snapshot), s.usage.Loads(snapshot, now), now}
 	status := control.Status{
 		Version: s.version, PID: os.Getpid(), State: s.state(), Started: s.began, Uptime: now.Sub(s.began).Seconds(),
 		Config: s.loaded.File, Application: s.inForce.Load().Config.App.WSGI, Listeners: s.open.list(),
@@ -172,7 +173,7 @@ func (s *Server) state() string {
 
 // reading is what the system tells about the processes of a snapshot.
 type reading struct {
-	usage *usage
+	usage *usage.Reading
 	loads map[int]float64 // by process
 	now   time.Time
 }
@@ -196,8 +197,8 @@ func (r *reading) generation(g workers.Snapshot) control.Generation {
 		status.Workers = append(status.Workers, control.Worker{
 			Index: w.Index, PID: w.PID, State: w.State.String(), Reason: w.Reason.String(), Started: w.Started,
 			Uptime: r.now.Sub(w.Started).Seconds(), Busy: w.Busy, Requests: w.Served,
-			Load: r.loads[w.PID], Resident: r.usage.of[w.PID].resident, Own: r.usage.of[w.PID].anonymous,
-			CPU: r.usage.of[w.PID].cpu.Seconds(),
+			Load: r.loads[w.PID], Resident: r.usage.Of[w.PID].Resident, Own: r.usage.Of[w.PID].Anonymous,
+			CPU: r.usage.Of[w.PID].CPU.Seconds(),
 		})
 	}
 	slices.SortFunc(status.Workers, func(a, b control.Worker) int { return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.PID, b.PID)) })

@@ -8,5 +8,5 @@
 // when the other one says so; the one that is succeeded (upgrade.go) leaves sockets and files to it.
 //
 // Goroutines: Run's caller (stages, signals); one for the engine's Start; one per listener that accepts; the reloader; an upgrade that runs; the watchdog, if the service manager wants one; while stopping, one that waits for a further signal. Run waits for all of them before it returns.
-// Locks: loads.mu, reloader.mu and upgrader.mu, all leaves.
+// Locks: reloader.mu and upgrader.mu, both leaves.
 package server

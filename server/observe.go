@@ -8,6 +8,7 @@ import (
 	"penknife/clients"
 	"penknife/gateway"
 	"penknife/metrics"
+	"penknife/server/history"
 	"penknife/static"
 	"penknife/tracing"
 	"penknife/uwsgistats"
@@ -17,7 +18,7 @@ import (
 // observer writes down what became of a request, for both fronts.
 type observer struct {
 	requests *metrics.Requests
-	history  *history
+	history  *history.Recorder
 	access   *accesslog.Log    // nil when there is none
 	tracer   *tracing.Tracer   // nil when nothing is traced
 	tally    *uwsgistats.Tally // nil when there is none
@@ -40,7 +41,7 @@ func (o *observer) RequestDone(r *gateway.Request, outcome gateway.Outcome) {
 	if r.Trace.Engine == admin.Engine {
 		return // probes come every few seconds and say nothing
 	}
-	o.history.requested()
+	o.history.Requested()
 	if o.tracer != nil {
 		o.tracer.RequestDone(r, outcome)
 	}

@@ -1,8 +1,6 @@
 package server
 
 import (
-	"os"
-
 	"penknife/metrics"
 	"penknife/workers"
 )
@@ -15,8 +13,8 @@ func (s *Server) pool() metrics.Pool {
 		Ready: s.ready() == nil, Python: snapshot.Python, Generation: snapshot.Generation,
 		Draining: len(snapshot.Draining), CrashLoop: snapshot.CrashLoop, Places: snapshot.Places, States: workers.States(),
 	}
-	usage := s.usage.read(pidsOf(snapshot))
-	p.ZygoteRSS = usage.of[snapshot.ZygotePID].resident
+	usage := s.usage.Processes(snapshot)
+	p.ZygoteRSS = usage.Of[snapshot.ZygotePID].Resident
 	add := func(g workers.Snapshot) {
 		p.Waiting += g.Waiting
 		p.InFlight += g.InFlight
@@ -30,8 +28,8 @@ func (s *Server) pool() metrics.Pool {
 	add(snapshot)
 	for _, w := range snapshot.Workers {
 		p.Workers = append(p.Workers, metrics.PoolWorker{
-			Index: w.Index, State: w.State.String(), RSS: usage.of[w.PID].resident, Anonymous: usage.of[w.PID].anonymous,
-			CPU: usage.of[w.PID].cpu,
+			Index: w.Index, State: w.State.String(), RSS: usage.Of[w.PID].Resident, Anonymous: usage.Of[w.PID].Anonymous,
+			CPU: usage.Of[w.PID].CPU,
 		})
 	}
 	for _, other := range snapshot.Others() {
@@ -41,25 +39,4 @@ func (s *Server) pool() metrics.Pool {
 		}
 	}
 	return p
-}
-
-// generations lists the present generation and those that it has replaced.
-func generations(snapshot workers.Snapshot) []workers.Snapshot {
-	return append([]workers.Snapshot{snapshot}, snapshot.Others()...)
-}
-
-// pidsOf lists this process, and the zygotes and workers of all generations.
-func pidsOf(snapshot workers.Snapshot) []int {
-	pids := []int{os.Getpid()}
-	for _, g := range generations(snapshot) {
-		if g.ZygotePID > 0 {
-			pids = append(pids, g.ZygotePID)
-		}
-		for _, w := range g.Workers {
-			if w.PID > 0 {
-				pids = append(pids, w.PID)
-			}
-		}
-	}
-	return pids
 }

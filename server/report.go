@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"penknife/control"
+	"penknife/server/history"
+	"penknife/server/usage"
 	"penknife/workers"
 )
 
@@ -18,10 +20,10 @@ const runningShown = 100
 func (s *Server) report() control.Report {
 	now := time.Now()
 	snapshot := s.engine.Snapshot()
-	usage := s.usage.read(pidsOf(snapshot))
+	usage := s.usage.Processes(snapshot)
 	r := control.Report{
 		Status: s.statusOf(snapshot, now), At: now, GoVersion: runtime.Version(), CPUs: runtime.NumCPU(), Traffic: s.traffic(),
-		Memory: memoryOf(snapshot, usage), History: s.history.past(), Running: s.running(), Errors: s.errors(),
+		Memory: memoryOf(snapshot, usage), History: s.history.Past(), Running: s.running(), Errors: s.errors(),
 		ErrorsAll: s.incidents.Total(), Past: s.reloads.latest(), Cache: s.cacheReport(now),
 	}
 	err := s.ready()
@@ -65,7 +67,7 @@ func (s *Server) cacheReport(now time.Time) *control.CacheStats {
 func (s *Server) traffic() control.Traffic {
 	totals := s.metrics.Requests.Totals()
 	t := control.Traffic{
-		Classes: totals.Classes, Latency: latencyOf(&totals.Total), Queue: latencyOf(&totals.Queue), App: latencyOf(&totals.App),
+		Classes: totals.Classes, Latency: history.LatencyOf(&totals.Total), Queue: history.LatencyOf(&totals.Queue), App: history.LatencyOf(&totals.App),
 	}
 	for _, n := range totals.Classes {
 		t.Requests += n
@@ -73,11 +75,11 @@ func (s *Server) traffic() control.Traffic {
 	return t
 }
 
-func memoryOf(snapshot workers.Snapshot, usage *usage) control.Memory {
-	m := control.Memory{Server: usage.of[os.Getpid()].resident, Zygote: usage.of[snapshot.ZygotePID].resident}
-	for _, g := range generations(snapshot) {
+func memoryOf(snapshot workers.Snapshot, usage *usage.Reading) control.Memory {
+	m := control.Memory{Server: usage.Of[os.Getpid()].Resident, Zygote: usage.Of[snapshot.ZygotePID].Resident}
+	for _, g := range snapshot.Generations() {
 		for _, w := range g.Workers {
-			m.Workers += usage.of[w.PID].resident
+			m.Workers += usage.Of[w.PID].Resident
 		}
 	}
 	return m
@@ -118,12 +120,12 @@ func (s *Server) errors() []control.Incident {
 }
 
 // observeMoment is what history asks for each second.
-func (s *Server) observeMoment() moment {
+func (s *Server) observeMoment() history.Moment {
 	snapshot := s.engine.Snapshot()
-	s.loads.look(snapshot, time.Now())
-	m := moment{totals: s.metrics.Requests.Totals(), busy: snapshot.InFlight > 0 || len(snapshot.Others()) > 0}
-	sample := &m.sample
-	for _, g := range generations(snapshot) {
+	s.usage.Loads(snapshot, time.Now())
+	m := history.Moment{Totals: s.metrics.Requests.Totals(), Busy: snapshot.InFlight > 0 || len(snapshot.Others()) > 0}
+	sample := &m.Sample
+	for _, g := range snapshot.Generations() {
 		sample.Waiting += g.Waiting
 		for _, w := range g.Workers {
 			if w.State == workers.Ready {
@@ -133,9 +135,9 @@ func (s *Server) observeMoment() moment {
 			}
 		}
 	}
-	usage := s.usage.read(pidsOf(snapshot))
+	usage := s.usage.Processes(snapshot)
 	memory := memoryOf(snapshot, usage)
-	sample.CPU = usage.cpu
+	sample.CPU = usage.CPU
 	sample.Memory = memory.Server + memory.Zygote + memory.Workers
 	return m
 }

@@ -24,7 +24,10 @@ import (
 	"penknife/metrics"
 	"penknife/osproc"
 	"penknife/requestids"
+	"penknife/server/history"
 	"penknife/server/logs"
+	"penknife/server/tuning"
+	"penknife/server/usage"
 	"penknife/sidecars"
 	"penknife/sockets"
 	"penknife/tracing"
@@ -65,15 +68,15 @@ func Run(ctx context.Context, options Options) error {
 			return err
 		}
 	}
-	s, err := newServer(options, realParts(tuneProcessors(options.Environ)))
+	s, err := newServer(options, realParts(tuning.Processors(options.Environ)))
 	if err != nil {
 		return err
 	}
-	if err := setScheduling(options.Loaded.Config.Workers.CPUScheduling); err != nil {
+	if err := tuning.Scheduling(options.Loaded.Config.Workers.CPUScheduling); err != nil {
 		s.log.Warn("cpu scheduling stays as it is", "wanted", options.Loaded.Config.Workers.CPUScheduling, "error", err)
 	}
-	garbage := newCollector(options.Environ, s.storage.bytes)
-	defer garbage.stop()
+	garbage := tuning.NewCollector(options.Environ, s.storage.bytes)
+	defer garbage.Stop()
 	return s.run(ctx)
 }
 
@@ -105,9 +108,8 @@ type Server struct {
 	open       *listeners                   // nil before the sockets stage
 	cacheSeen  atomic.Pointer[cacheReading] // for reports
 
-	usage       *usageReader
-	loads       loads
-	history     *history
+	usage       *usage.Meter
+	history     *history.Recorder
 	reloads     *reloader
 	inForce     atomic.Pointer[configs.Loaded] // loaded, and of the latest reload what that has changed
 	control     *control.Server
@@ -181,7 +183,7 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 	s.upgrades = newUpgrader(s, options.Command)
 	s.reloads = newReloader(func(ctx context.Context) control.Reloaded { return s.reload(ctx, options.Reload) },
 		s.upgrades.passReload)
-	s.usage, s.history = newUsageReader(time.Now), newHistory(s.observeMoment)
+	s.usage, s.history = usage.NewMeter(time.Now), history.New(s.observeMoment)
 	s.sidecars = sidecars.New(sidecars.Deps{Log: s.log, Counter: s.metrics.Sidecars})
 	s.metrics.Workers.Watch(s.pool)
 	s.watchScaling()
@@ -210,7 +212,7 @@ func (s *Server) stages() stages {
 	if s.tracer != nil {
 		list = append(list, stage{name: "tracing", start: s.tracer.Start, stop: s.tracer.Shutdown, least: time.Second})
 	}
-	list = append(list, stage{name: "history", start: s.startHistory, stop: s.history.shutdown}, s.storage.stage(s.hasLeft))
+	list = append(list, stage{name: "history", start: s.startHistory, stop: s.history.Shutdown}, s.storage.stage(s.hasLeft))
 	list = append(list, s.processStage(), stage{name: "sockets", start: s.openSockets, stop: s.closeSockets},
 		stage{name: "package", start: nothing, stop: s.outside.shutdown, quiet: true},
 		stage{name: "calls", start: nothing, stop: s.calls.Shutdown, least: time.Second}) // a daemon's last words too
@@ -301,7 +303,7 @@ func (s *Server) nextID() uint64 { return s.lastID.Add(1) }
 func nothing(context.Context) error { return nil }
 
 func (s *Server) startHistory(context.Context) error {
-	s.history.start()
+	s.history.Start()
 	return nil
 }
 

@@ -42,6 +42,9 @@ func (s Snapshot) Others() []Snapshot {
 	return append([]Snapshot{*s.Joining}, s.Draining...)
 }
 
+// Generations gives the present generation and then the Others.
+func (s Snapshot) Generations() []Snapshot { return append([]Snapshot{s}, s.Others()...) }
+
 // Ready counts the workers that claim requests.
 func (s Snapshot) Ready() int {
 	n := 0

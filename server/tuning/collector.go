@@ -1,4 +1,4 @@
-package server
+package tuning
 
 import (
 	"runtime"
@@ -17,37 +17,38 @@ const gcPercent = 300
 // more than the machine may have; and marking it costs little, because it is bytes.
 const heldPercent = 25
 
-// collector sets how much garbage there may be after each collection. GOGC, if set, is the operator's word, and then there is
+// Collector sets how much garbage there may be after each collection. GOGC, if set, is the operator's word, and then there is
 // no collector; GOMEMLIMIT is left to the runtime, which obeys it by itself.
-type collector struct {
+type Collector struct {
 	held    func() int64 // bytes that the caches hold
 	percent int          // in force
 	stopped atomic.Bool
 }
 
-// newCollector begins; it gives nil where the operator has decided.
-func newCollector(environ []string, held func() int64) *collector {
+// NewCollector begins; it gives nil where the operator has decided with GOGC. held tells how many bytes the caches hold; it is
+// called after collections, from the goroutine of the runtime, and must not block.
+func NewCollector(environ []string, held func() int64) *Collector {
 	if isSet(environ, "GOGC") {
 		return nil
 	}
-	c := &collector{held: held, percent: gcPercent}
+	c := &Collector{held: held, percent: gcPercent}
 	debug.SetGCPercent(gcPercent)
 	c.arm()
 	return c
 }
 
-// stop leaves the percentage as it is.
-func (c *collector) stop() {
+// Stop leaves the percentage as it is. A nil Collector has nothing to stop.
+func (c *Collector) Stop() {
 	if c != nil {
 		c.stopped.Store(true)
 	}
 }
 
 // cycle is garbage from the beginning: the runtime comes across it in each collection.
-type cycle struct{ of *collector }
+type cycle struct{ of *Collector }
 
 // arm has adjust called after the next collection, by the runtime's goroutine for finalizers.
-func (c *collector) arm() {
+func (c *Collector) arm() {
 	runtime.SetFinalizer(&cycle{c}, func(*cycle) {
 		if !c.stopped.Load() {
 			c.adjust()
@@ -57,7 +58,7 @@ func (c *collector) arm() {
 }
 
 // adjust changes the percentage if that makes a difference: each change stops the world for some microseconds.
-func (c *collector) adjust() {
+func (c *Collector) adjust() {
 	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(sample)
 	if sample[0].Value.Kind() != metrics.KindUint64 {

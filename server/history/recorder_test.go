@@ -1,4 +1,4 @@
-package server
+package history
 
 import (
 	"context"
@@ -7,13 +7,17 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"penknife/metrics"
 )
 
-// TestHistory: samples are taken while there are requests or somebody looks, and none otherwise.
-func TestHistory(t *testing.T) {
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestRecorder_SleepsUnlessSomethingIsToBeSeen: samples are taken while there are requests or somebody looks, and none otherwise.
+func TestRecorder_SleepsUnlessSomethingIsToBeSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var mu sync.Mutex // guards what the goroutine of history reads and the test writes
+		var mu sync.Mutex // guards what the goroutine of the recorder reads and the test writes
 		totals, samples := metrics.Totals{}, 0
 		taken := func() int {
 			mu.Lock()
@@ -26,27 +30,27 @@ func TestHistory(t *testing.T) {
 			totals.Classes[2] += ok
 			totals.Classes[5] += bad
 		}
-		h := newHistory(func() moment {
+		h := New(func() Moment {
 			mu.Lock()
 			defer mu.Unlock()
 			samples++
 			now := totals
-			m := moment{totals: &now}
-			m.sample.Waiting = 3
+			m := Moment{Totals: &now}
+			m.Sample.Waiting = 3
 			return m
 		})
-		h.start()
+		h.Start()
 		<-time.After(time.Hour) // of the bubble's clock
 		if n := taken(); n != 0 {
 			t.Errorf("%d samples of nothing", n)
 		}
 		count(7, 2)
-		h.requested()
+		h.Requested()
 		<-time.After(time.Minute)
 		if n := taken(); n < 5 || n > 7 {
 			t.Errorf("%d samples after the last request", n)
 		}
-		seen := h.past() // wakes it
+		seen := h.Past() // wakes it
 		first := seen[0]
 		if first.Requests != 9 || first.Errors != 2 || first.Waiting != 3 || first.Seconds != 1 || seen[1].Requests != 0 {
 			t.Errorf("%+v", seen[:2])
@@ -56,23 +60,23 @@ func TestHistory(t *testing.T) {
 		if grown := taken() - before; grown < 5 || grown > 11 {
 			t.Errorf("%d samples after a look", grown)
 		}
-		for range historyKept + 50 {
+		for range kept + 50 {
 			count(1, 0)
-			h.requested()
+			h.Requested()
 			<-time.After(time.Second)
 		}
-		all := h.past()
-		if len(all) != historyKept {
+		all := h.Past()
+		if len(all) != kept {
 			t.Errorf("%d samples are kept", len(all))
 		}
 		sum := uint64(0)
 		for _, s := range all {
 			sum += s.Requests
 		}
-		if sum < historyKept-1 || sum > historyKept+1 {
-			t.Errorf("%d requests in %d seconds", sum, historyKept)
+		if sum < kept-1 || sum > kept+1 {
+			t.Errorf("%d requests in %d seconds", sum, kept)
 		}
-		if err := h.shutdown(context.Background()); err != nil {
+		if err := h.Shutdown(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -1,4 +1,4 @@
-package server
+package tuning
 
 import (
 	"fmt"
@@ -14,10 +14,10 @@ const (
 	schedBatch = 3
 )
 
-// setScheduling puts this process under the policy that workers.cpu_scheduling names. Every thread and process that
+// Scheduling puts this process under the policy that workers.cpu_scheduling names. Every thread and process that
 // is started later inherits it. A policy other than the system's normal one was chosen by whoever started us, and is
-// kept. Batch needs no privilege; the figures are in docs/decisions/0009-batch-scheduling.md.
-func setScheduling(policy string) error {
+// kept. The error says that the policy stays as it was, for some threads at least. Batch needs no privilege; the figures are in docs/decisions/0009-batch-scheduling.md.
+func Scheduling(policy string) error {
 	if policy != "batch" {
 		return nil
 	}

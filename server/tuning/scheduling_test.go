@@ -1,4 +1,4 @@
-package server
+package tuning
 
 import (
 	"os"
@@ -31,15 +31,15 @@ func policies(t *testing.T, pid string) map[uint32]int {
 	return found
 }
 
-func TestSetScheduling_AllThreadsAndChildren(t *testing.T) {
+func TestScheduling_AllThreadsAndChildren(t *testing.T) {
 	t.Cleanup(func() { backToNormal(t) })
-	if err := setScheduling("other"); err != nil {
+	if err := Scheduling("other"); err != nil {
 		t.Fatal(err)
 	}
 	if before := policies(t, "self"); before[schedOther] == 0 {
 		t.Fatalf("the test runs under an unusual policy: %v", before)
 	}
-	if err := setScheduling("batch"); err != nil {
+	if err := Scheduling("batch"); err != nil {
 		t.Fatal(err)
 	}
 	if after := policies(t, "self"); after[schedOther] != 0 || after[schedBatch] == 0 {

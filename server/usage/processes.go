@@ -1,4 +1,4 @@
-package server
+package usage
 
 import (
 	"bytes"
@@ -12,90 +12,84 @@ import (
 // A reading of the processes' memory and time may be so old before it is taken again, or older for many processes: each
 // takes tens of microseconds, and the readings shall never take more than a hundredth of a processor.
 const (
-	usageAge        = 2 * time.Second
-	usageAgeProcess = 10 * time.Millisecond
+	oldest        = 2 * time.Second
+	agePerProcess = 10 * time.Millisecond
 )
 
 // clockTick is the unit of times in /proc/PID/stat: USER_HZ, which is 100 on every Linux that we run on (time(7)).
 const clockTick = 10 * time.Millisecond
 
-// footprint is what one process takes; zeros when nobody can tell.
-type footprint struct {
-	resident  int64 // bytes
-	anonymous int64 // bytes, without files and shared memory
-	cpu       time.Duration
+// Footprint is what one process takes; zeros when nobody can tell.
+type Footprint struct {
+	Resident  int64         // bytes
+	Anonymous int64         // bytes, without files and shared memory
+	CPU       time.Duration // since its start, in all threads
 }
 
-// usageReader reads /proc. Whoever comes while another reads gets what was read before.
-type usageReader struct {
+// processes reads /proc. Whoever comes while another reads gets what was read before.
+type processes struct {
 	now     func() time.Time
 	reading sync.Mutex // held by the one who reads; nobody waits for it
-	last    atomic.Pointer[usage]
+	last    atomic.Pointer[Reading]
 }
 
-// usage is one reading.
-type usage struct {
+// Reading is what processes took at one moment. It is shared: nobody changes it.
+type Reading struct {
+	Of  map[int]Footprint // by pid; a process that had ended is missing
+	CPU float64           // processors that all of them together have kept busy since the reading before
 	at  time.Time
-	of  map[int]footprint // by pid
-	cpu float64           // processors that they used since the reading before
-}
-
-func newUsageReader(now func() time.Time) *usageReader {
-	m := &usageReader{now: now}
-	m.last.Store(&usage{})
-	return m
 }
 
 // read gives what processes take, by pid; one that is not in the result was not there. It is as old as said above at most,
 // and does not know a process that is younger than that. Everybody has to ask for the same processes.
-func (m *usageReader) read(pids []int) *usage {
-	last := m.last.Load()
-	now := m.now()
-	if now.Sub(last.at) < max(usageAge, time.Duration(len(pids))*usageAgeProcess) || !m.reading.TryLock() {
+func (p *processes) read(pids []int) *Reading {
+	last := p.last.Load()
+	now := p.now()
+	if now.Sub(last.at) < max(oldest, time.Duration(len(pids))*agePerProcess) || !p.reading.TryLock() {
 		return last
 	}
-	defer m.reading.Unlock()
-	fresh := &usage{at: now, of: make(map[int]footprint, len(pids))}
+	defer p.reading.Unlock()
+	fresh := &Reading{at: now, Of: make(map[int]Footprint, len(pids))}
 	var used time.Duration
 	for _, pid := range pids {
 		f, ok := readFootprint(pid)
 		if !ok {
 			continue
 		}
-		fresh.of[pid] = f
-		if before, known := last.of[pid]; known && f.cpu > before.cpu {
-			used += f.cpu - before.cpu
+		fresh.Of[pid] = f
+		if before, known := last.Of[pid]; known && f.CPU > before.CPU {
+			used += f.CPU - before.CPU
 		}
 	}
 	if !last.at.IsZero() {
-		fresh.cpu = used.Seconds() / now.Sub(last.at).Seconds()
+		fresh.CPU = used.Seconds() / now.Sub(last.at).Seconds()
 	}
-	m.last.Store(fresh)
+	p.last.Store(fresh)
 	return fresh
 }
 
 // readFootprint reads the second and the third number of statm (proc(5)): resident pages, and those of them that are
 // files or shared memory; and utime and stime, which are the twelfth and thirteenth behind the name in stat.
-func readFootprint(pid int) (footprint, bool) {
+func readFootprint(pid int) (Footprint, bool) {
 	dir := "/proc/" + strconv.Itoa(pid)
 	text, err := os.ReadFile(dir + "/statm")
 	if err != nil {
-		return footprint{}, false // it has ended
+		return Footprint{}, false // it has ended
 	}
 	pages := bytes.Fields(text)
 	text, err = os.ReadFile(dir + "/stat")
 	if err != nil {
-		return footprint{}, false
+		return Footprint{}, false
 	}
 	times := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 	if len(pages) < 3 || len(times) < 13 {
-		return footprint{}, false
+		return Footprint{}, false
 	}
 	page := int64(os.Getpagesize())
 	resident, shared := number(pages[1]), number(pages[2])
-	return footprint{
-		resident: resident * page, anonymous: (resident - shared) * page,
-		cpu: time.Duration(number(times[11])+number(times[12])) * clockTick,
+	return Footprint{
+		Resident: resident * page, Anonymous: (resident - shared) * page,
+		CPU: time.Duration(number(times[11])+number(times[12])) * clockTick,
 	}, true
 }
 

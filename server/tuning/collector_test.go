@@ -1,4 +1,4 @@
-package server
+package tuning
 
 import (
 	"fmt"
@@ -30,12 +30,12 @@ func TestPercentFor(t *testing.T) {
 func TestCollector_Follows(t *testing.T) {
 	before := debug.SetGCPercent(100)
 	t.Cleanup(func() { debug.SetGCPercent(before) })
-	if c := newCollector([]string{"GOGC=50"}, nil); c != nil {
+	if c := NewCollector([]string{"GOGC=50"}, nil); c != nil {
 		t.Fatal("GOGC is the operator's word")
 	}
 	var held atomic.Int64
-	c := newCollector(nil, held.Load)
-	defer c.stop()
+	c := NewCollector(nil, held.Load)
+	defer c.Stop()
 	for range 2 {
 		for h, want := range map[int64]uint64{1 << 40: heldPercent, 0: gcPercent} {
 			held.Store(h)

@@ -1,4 +1,4 @@
-package server
+package tuning
 
 import (
 	"runtime"
@@ -7,9 +7,9 @@ import (
 	"penknife/osproc"
 )
 
-// tuneProcessors gives Go one processor more than there are CPUs, since link.Keeper takes one under load. GOMAXPROCS, if
+// Processors gives Go one processor more than there are CPUs, since link.Keeper takes one under load. GOMAXPROCS, if
 // set, is the operator's word. It returns how many CPUs this process may use.
-func tuneProcessors(environ []string) (cpus int) {
+func Processors(environ []string) (cpus int) {
 	if isSet(environ, "GOMAXPROCS") {
 		return runtime.GOMAXPROCS(0)
 	}

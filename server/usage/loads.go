@@ -1,4 +1,4 @@
-package server
+package usage
 
 import (
 	"math"
@@ -29,7 +29,7 @@ func (l *loads) look(snapshot workers.Snapshot, now time.Time) map[int]float64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	seen, parts := map[int]load{}, map[int]float64{}
-	for _, g := range generations(snapshot) {
+	for _, g := range snapshot.Generations() {
 		for _, w := range g.Workers {
 			one := l.next(w, max(g.Threads, 1), now)
 			seen[w.PID], parts[w.PID] = one, one.part
