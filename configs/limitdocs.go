@@ -48,7 +48,7 @@ var clientLimits = map[string]limitDoc{
 		protocolErrors("long_head", "large_block")},
 	"limits.header_count": {"how many there are", "431", inTheLog, protocolErrors("many_fields", "many_vars")},
 	"limits.body":         {"a request body", "413", failed, protocolErrors("large_body")},
-	"limits.body_memory": {"of a body in memory; the rest goes to a file", nothing + "; 507 when the disk is full", noLog,
+	"limits.body_memory": {"of a body in memory; the rest goes to a file", nothing + "; 507 when the disk is full or broken", noLog,
 		"`penknife_request_body_bytes_total{spool=\"file\"}`"},
 	"limits.body_memory_total": {"of all bodies in memory", nothing + ": files are used earlier", noLog,
 		"`penknife_request_body_bytes_total{spool=\"file\"}`"},

@@ -28,7 +28,7 @@ const (
 	KindQueueTimeout                      // waited too long for a worker: 503, Retry-After
 	KindRequestTimeout                    // the application took too long: 504
 	KindVersion                           // an HTTP version that is not spoken: 505
-	KindInsufficientSpace                 // no room to spool the body: 507
+	KindInsufficientSpace                 // no place to spool the body: 507
 	KindClientGone                        // the client left; nobody to answer
 	KindAppCut                            // the application failed after its headers were sent: cut the connection
 )

@@ -193,11 +193,12 @@ func (b *spool) flush(held *int) error {
 	return nil
 }
 
-// spoolError tells a full disk, and too many open files, from other trouble.
+// spoolError tells a disk that is full, fails, or was made read-only because it fails, and too many open files, from other
+// trouble.
 func spoolError(what string, err error) error {
 	kind := gateway.KindInternal
-	for _, full := range []error{unix.ENOSPC, unix.EDQUOT, unix.EFBIG} {
-		if errors.Is(err, full) {
+	for _, noPlace := range []error{unix.ENOSPC, unix.EDQUOT, unix.EFBIG, unix.EIO, unix.EROFS} {
+		if errors.Is(err, noPlace) {
 			kind = gateway.KindInsufficientSpace
 		}
 	}

@@ -124,7 +124,7 @@ func TestSpool_Errors(t *testing.T) {
 	if _, err := s.receive(bodyRequest(bytes.NewReader(pattern(100_000)), -1)); gateway.KindOf(err) != gateway.KindInternal {
 		t.Errorf("no directory: %v", err)
 	}
-	for _, full := range []error{unix.ENOSPC, unix.EDQUOT} {
+	for _, full := range []error{unix.ENOSPC, unix.EDQUOT, unix.EFBIG, unix.EIO, unix.EROFS} {
 		err := spoolError("write", &os.PathError{Op: "write", Err: full})
 		if gateway.KindOf(err) != gateway.KindInsufficientSpace || !errors.Is(err, full) {
 			t.Errorf("%v became %v", full, err)
@@ -141,6 +141,19 @@ func TestSpool_FullDisk(t *testing.T) {
 	b := &spool{owner: testSpooler(t), file: full}
 	defer b.Release()
 	if err := b.fill(bytes.NewReader(pattern(100_000)), -1); gateway.KindOf(err) != gateway.KindInsufficientSpace {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestSpool_BrokenDisk lets the kernel answer EIO, as for a disk: nothing is mapped where this process's own memory is written to.
+func TestSpool_BrokenDisk(t *testing.T) {
+	broken, err := os.OpenFile("/proc/self/mem", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &spool{owner: testSpooler(t), file: broken}
+	defer b.Release()
+	if err := b.fill(bytes.NewReader(pattern(100_000)), -1); gateway.KindOf(err) != gateway.KindInsufficientSpace || !errors.Is(err, unix.EIO) {
 		t.Errorf("got %v", err)
 	}
 }

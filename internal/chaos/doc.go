@@ -31,7 +31,8 @@
 //	14    2 GB of upload                    TestLargeUploads; its file after kill -9: TestServerKilled
 //	15    slow readers                      TestSlowReaders
 //	16 17 clients that leave, too many      TestClientsLeave, TestQueueOverflows
-//	18 19 20  descriptors, disk, memory     TestDescriptorsRunOut, TestWorkersWithoutDescriptors, TestDiskFull, TestMemoryRunsOut;
+//	18 19 20  descriptors, disk, memory     TestDescriptorsRunOut, TestWorkersWithoutDescriptors, TestDiskFull,
+//	                                        TestDisksThatFail, TestStartOnABrokenDisk, TestMemoryRunsOut;
 //	                                        penknife's own memory: TestCacheUnderSiege
 //	21 22 penknife killed, terminated       TestServerKilled, TestServerTerminated, TestSecondSignal
 //	23    the clock is set                  TestClockIsSet, TestBootsApart; with clocks of their own TheClockIsSet in cache, certs, sidecars, static

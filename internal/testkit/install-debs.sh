@@ -15,6 +15,7 @@ declare -A package_of=(
   [logrotate]=logrotate
   [systemd-socket-activate]=systemd
   [systemd-analyze]=systemd
+  [strace]=strace
   [unshare]=util-linux
   [python3]=python3
   [prometheus]=prometheus
