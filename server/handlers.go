@@ -45,7 +45,7 @@ func buildHandler(s *Server) (gateway.Handler, error) {
 	if cfg := s.loaded.Config.Admin; cfg.PublicLivez != "" || cfg.PublicReadyz != "" {
 		handler = &admin.Health{Livez: cfg.PublicLivez, Readyz: cfg.PublicReadyz, Ready: s.ready, Next: handler}
 	}
-	return answerChallenges(s, handler), nil
+	return s.encryption.AnswerChallenges(handler), nil
 }
 
 // ready gives nil if the server should be sent requests, or why not.

@@ -9,6 +9,7 @@ import (
 	"penknife/configs"
 	"penknife/control"
 	"penknife/handover"
+	"penknife/server/encryption"
 )
 
 // reload is one reload from beginning to end. The goroutine of the reloader runs it. What can be reloaded is in
@@ -56,7 +57,7 @@ func (s *Server) loadAnew(ctx context.Context, read func() (*configs.Loaded, err
 		}
 		loaded, restart = mergeReloaded(s.loaded, loaded)
 	}
-	encrypt, err := s.encryption.prepare(loaded)
+	encrypt, err := s.encryption.Prepare(loaded)
 	if err != nil {
 		return restart, err
 	}
@@ -92,7 +93,7 @@ func mergeReloaded(start, fresh *configs.Loaded) (merged *configs.Loaded, restar
 	merged.Config.Cache.Redis, merged.Config.Cache.RedisTimeout = start.Config.Cache.Redis, start.Config.Cache.RedisTimeout
 	merged.Config.Cache.RedisPrefix, merged.Config.Cache.Snapshot = start.Config.Cache.RedisPrefix, start.Config.Cache.Snapshot
 	merged.Config.Process.ShutdownDelay = fresh.Config.Process.ShutdownDelay
-	mergeTLS(&merged.Config, start.Config, fresh.Config)
+	encryption.Merge(&merged.Config, start.Config, fresh.Config)
 	log := &merged.Config.Log
 	log.Level = fresh.Config.Log.Level
 	log.AppRate, log.AppBurst, log.AppLine = fresh.Config.Log.AppRate, fresh.Config.Log.AppBurst, fresh.Config.Log.AppLine

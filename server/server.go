@@ -24,6 +24,7 @@ import (
 	"penknife/metrics"
 	"penknife/osproc"
 	"penknife/requestids"
+	"penknife/server/encryption"
 	"penknife/server/history"
 	"penknife/server/logs"
 	"penknife/server/tuning"
@@ -98,7 +99,7 @@ type Server struct {
 	cache      *cache.Handler // nil: none
 	storage    *storage
 	gate       *gate
-	encryption *encryption
+	encryption *encryption.TLS
 	handler    gateway.Handler
 	observer   *observer
 	tracer     *tracing.Tracer // nil when nothing is traced
@@ -175,7 +176,7 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 	}
 	s.engine = engine
 	s.inForce.Store(s.loaded)
-	s.encryption = newEncryption(s)
+	s.encryption = encryption.New(s.loaded, encryption.Deps{Log: s.log, Counter: s.metrics.TLS, Version: s.version})
 	s.notify = newNotifier(osproc.NewNotifier(options.Environ, options.Predecessor != nil), s.log)
 	if err := s.takeOver(options.Activated); err != nil {
 		return nil, err
@@ -219,7 +220,7 @@ func (s *Server) stages() stages {
 	if s.loaded.Config.Process.PIDFile != "" {
 		list = append(list, s.pidfileStage())
 	}
-	list = append(list, s.identityStage(), s.encryption.stage())
+	list = append(list, s.identityStage(), s.certificatesStage())
 	beside := append(s.listeningStages(), s.sidecarsStage(), s.watching.stage())
 	engine := []stage{s.cacheStage(), s.workersStage()}
 	if s.predecessor == nil {
@@ -229,7 +230,7 @@ func (s *Server) stages() stages {
 		list = append(list, beside...)
 	}
 	list = append(list, stage{name: "fronts", start: s.startFronts, stop: s.stopFronts, least: 100 * time.Millisecond},
-		s.encryption.ordersStage(), stage{name: "reloads", start: nothing, stop: s.reloads.shutdown})
+		s.ordersStage(), stage{name: "reloads", start: nothing, stop: s.reloads.shutdown})
 	if s.predecessor != nil {
 		list = append(list, stage{name: "takeover", start: s.succeed, stop: nothing, quiet: true})
 	}
@@ -420,7 +421,7 @@ func (s *Server) startFronts(context.Context) error {
 	var all []ready
 	for i, cfg := range s.loaded.Config.HTTP {
 		deps := s.frontDeps(gateway.FrontHTTP)
-		deps.tls = s.encryption.config(i)
+		deps.tls = s.encryption.Config(i)
 		one, err := s.parts.newHTTP(deps, cfg)
 		if err != nil {
 			return fmt.Errorf("http[%d]: %w", i, err)

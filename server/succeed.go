@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"penknife/handover"
+	"penknife/server/encryption"
 	"penknife/sockets"
 )
 
@@ -29,8 +30,8 @@ func (s *Server) takeOver(activated []*os.File) error {
 		if item.Kind == itemScaling {
 			s.resumeScaling(item.Info)
 		}
-		if item.Kind == itemTickets {
-			s.encryption.resume(item.Info)
+		if item.Kind == encryption.ItemTickets {
+			s.encryption.Resume(item.Info)
 		}
 		if item.Kind != itemListener && item.Kind != itemControl {
 			_ = item.File.Close() // without a socket, or of a later version

@@ -216,7 +216,7 @@ func (u *upgrader) start(memory *os.File) (*handover.Successor, error) {
 		return nil, err
 	}
 	items = append(items, scaling)
-	tickets, err := u.server.encryption.ticketItem()
+	tickets, err := u.server.encryption.TicketItem()
 	if err != nil {
 		return nil, err
 	}

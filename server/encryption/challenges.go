@@ -1,4 +1,4 @@
-package server
+package encryption
 
 import (
 	"io"
@@ -15,17 +15,18 @@ const challengeEngine = "acme"
 // challenges answers an authority that wants to see over plain HTTP that a name leads here. What it does not know goes on
 // to the application.
 type challenges struct {
-	encryption *encryption
-	next       gateway.Handler
+	tls  *TLS
+	next gateway.Handler
 }
 
-// answerChallenges puts it in front, if anybody may ask.
-func answerChallenges(s *Server, next gateway.Handler) gateway.Handler {
-	cfg := s.loaded.Config
+// AnswerChallenges gives a handler that answers the authority and passes everything else on to next. It is next itself where
+// nothing is ordered over HTTP.
+func (t *TLS) AnswerChallenges(next gateway.Handler) gateway.Handler {
+	cfg := t.loaded.Config
 	if !ordersCertificates(cfg) || cfg.ACME.Challenge != configs.ChallengeHTTP {
 		return next
 	}
-	return &challenges{s.encryption, next}
+	return &challenges{t, next}
 }
 
 // Serve implements gateway.Handler.
@@ -34,7 +35,7 @@ func (c *challenges) Serve(r *gateway.Request) (*gateway.Response, error) {
 	if !strings.HasPrefix(path, orders.AnswerPrefix) {
 		return c.next.Serve(r)
 	}
-	text := c.encryption.manager.Answer(path)
+	text := c.tls.manager.Answer(path)
 	if text == nil {
 		return c.next.Serve(r)
 	}
