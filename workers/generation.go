@@ -95,7 +95,7 @@ func newZygoteLauncher(c Config, log *slog.Logger, h *host, q *link.Queue) (*zyg
 		settings: settings{
 			App: c.App.WSGI, Chdir: chdir, Preload: c.App.Preload, StackSignal: int(stackSignal),
 			Watch:  c.App.Reload,
-			Warmup: warmupRequests(c), StacksAfter: startStacks * c.Workers.StartTimeout.Seconds(),
+			Warmup: warmupRequests(c), StacksAfter: stacksAfter(c.Workers.StartTimeout).Seconds(),
 			Geometry: hex.EncodeToString(q.Geometry()),
 		},
 	}

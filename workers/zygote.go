@@ -41,8 +41,11 @@ type settings struct {
 	Geometry string `json:"geometry"`
 }
 
-// startStacks is the part of workers.start_timeout after which a process shows where it hangs. It ends at the whole.
-const startStacks = 0.9
+// stacksAfter is when a process that is not ready shows where it hangs: after nine tenths of workers.start_timeout, at the end
+// of which it is killed, or earlier if less than half a second were left, which a busy machine may need for it.
+func stacksAfter(startTimeout time.Duration) time.Duration {
+	return max(startTimeout/2, min(startTimeout/10*9, startTimeout-500*time.Millisecond))
+}
 
 // zygoteLauncher is the real launcher of one generation. The supervisor's goroutine calls its methods.
 type zygoteLauncher struct {
