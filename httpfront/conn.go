@@ -182,8 +182,8 @@ func (c *conn) judge(buf []byte) error {
 	return nil
 }
 
-// firstWrong finds the first thing that is wrong in a head that is not complete, of which bad is one: the same as if all
-// of it had come at once, whatever packets it comes in.
+// firstWrong finds the first fault in an incomplete head, of which bad is one fault. So the answer does not depend on
+// how the head was split into packets.
 func (c *conn) firstWrong(buf []byte, bad *refusal) *refusal {
 	if bytes.IndexByte(buf, '\n') < 0 {
 		return bad
@@ -191,7 +191,7 @@ func (c *conn) firstWrong(buf []byte, bad *refusal) *refusal {
 	return parseHead(buf, &c.srv.limits, &c.head)
 }
 
-// judgeRefused knows better why bytes were refused that are no HTTP at all.
+// judgeRefused finds a better reason for bytes that were refused and are no HTTP at all, such as a TLS handshake.
 func judgeRefused(buf []byte, bad *refusal) *refusal {
 	if len(buf) > 0 && buf[0] == recordHandshake {
 		return refuseTLS

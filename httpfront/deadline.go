@@ -69,7 +69,8 @@ func (c *conn) readSocket(p []byte, until time.Time) (int, error) {
 	}
 }
 
-// armRead sees to it that a read ends by until.
+// armRead makes sure that a read ends by until, or up to deadlineSlack later. An earlier deadline may stay armed;
+// readSocket notices when one fires too early.
 func (c *conn) armRead(until time.Time) error {
 	armed := c.readArmed
 	late := !until.IsZero() && (armed.IsZero() || armed.After(until.Add(deadlineSlack)))
@@ -97,9 +98,9 @@ func (c *conn) armWrite() error {
 	return c.Conn.SetWriteDeadline(c.writeArmed)
 }
 
-// goesOn tells whether a write that began at c.now and ended with err after n bytes ran into its deadline although the client
-// took enough (limits.write_min_rate). The socket may have no room for a long time while a slow client empties it, so it is what
-// is left there that counts; the first look only measures it.
+// goesOn tells whether to continue a write that began at c.now and ended with err after n bytes: it ran into its
+// deadline, but the client took enough (limits.write_min_rate). While a slow client empties a full socket the socket
+// may have no room for a long time, so what counts is how much is left in it; the first look only measures that.
 func (c *conn) goesOn(n int64, err error) bool {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return false

@@ -43,7 +43,8 @@ func (c *conn) begin() {
 	}
 }
 
-// handle is called by fasthttp for each head that conn.Read gave it. What the request is, c knows.
+// handle is called by fasthttp for each head that conn.Read gave it. The request itself is in the conn; fasthttp's is
+// ignored.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	c := ctx.Conn().(*conn)
 	c.handed = false
@@ -55,8 +56,8 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// handleEngineError is called at the end of a connection that fasthttp does not call an end: nobody waits for an answer,
-// unless it could not make sense of engineHead.
+// handleEngineError is called when fasthttp sees an error where we see the end of the connection. No client waits for
+// an answer then, unless fasthttp could not parse engineHead, which would be a fault of ours.
 func (s *Server) handleEngineError(ctx *fasthttp.RequestCtx, err error) {
 	c := ctx.Conn().(*conn)
 	if !c.handed {

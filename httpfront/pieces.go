@@ -2,7 +2,8 @@ package httpfront
 
 import "penknife/gateway"
 
-// pieceReader takes a body apart: where it lies if the body permits that, else through a block of the server's pool.
+// pieceReader reads a response body piece by piece: in place if the body is gateway.Windowed, else copied into a block
+// of the server's pool.
 type pieceReader struct {
 	srv    *Server
 	body   gateway.Body

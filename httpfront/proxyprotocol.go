@@ -65,7 +65,7 @@ func (c *conn) introduce() bool {
 // readProxyHeader reads up to the header's last byte. It tells how much had arrived when it failed.
 func (c *conn) readProxyHeader() (h proxyproto.Header, received int, err error) {
 	until := after(c.now, c.srv.limits.HeaderTime)
-	c.idle.Store(true) // the end of the server need not wait for who has said nothing
+	c.idle.Store(true) // the server's stop need not wait for a client that has sent nothing
 	defer c.idle.Store(false)
 	var buf []byte
 	for {

@@ -34,8 +34,9 @@ func newRegistry() *registry {
 	}
 }
 
-// add takes a connection in. Its listener is still in the set, so that nobody takes the server for empty. One that was
-// accepted just before the end is served like one that was idle then: if its request is there already.
+// add registers an accepted connection. Its listener must still be registered, so that the server does not seem empty
+// in between. A connection that was accepted just before the stop is treated like one that was idle then: it is served
+// if its request is there already.
 func (r *registry) add(c *conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -65,7 +66,8 @@ func (r *registry) removeListener(ln net.Listener) {
 	r.signal()
 }
 
-// beginRefusal asks to tell one more connection that there are too many.
+// beginRefusal counts one more connection that is to be told that there are too many. False: too many are being told
+// already, close it without an answer.
 func (r *registry) beginRefusal() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

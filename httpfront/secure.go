@@ -39,7 +39,8 @@ const (
 	alertRecordSize = 7 // header, level, description
 )
 
-// Read is the socket's. It keeps what a client says first that does not speak TLS.
+// Read reads from the socket. It keeps the first bytes of a client that does not speak TLS, so that it can be answered
+// in plain HTTP.
 func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.input.Read(p)
 	if n > 0 && !w.seen {
@@ -86,8 +87,8 @@ func (s *secured) part() error {
 	return s.CloseWrite()
 }
 
-// readLast is the read of an idle connection whose socket has nothing to read while the server stops. Only crypto/tls can
-// have something left, which it has read together with the request before.
+// readLast reads, while the server stops, from an idle connection whose socket has nothing. Only crypto/tls may still
+// hold bytes, which came together with the request before.
 func (c *conn) readLast(p []byte) (int, error) {
 	if c.secured == nil {
 		return 0, errStopping
@@ -102,8 +103,8 @@ func (c *conn) readLast(p []byte) (int, error) {
 	return 0, errStopping
 }
 
-// hasten gives a client less time whose request may have begun to come while the server stops. With TLS nobody knows
-// before a record is complete, so limits.idle_timeout would hold.
+// hasten shortens the time of a connection while the server stops, if the first bytes of a request may have arrived.
+// With TLS that is unknown until a record is complete, so limits.idle_timeout would apply otherwise.
 func (c *conn) hasten(until *time.Time) error {
 	if c.secured == nil {
 		return nil

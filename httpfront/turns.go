@@ -22,7 +22,8 @@ func newTurns() turns {
 	return turns{slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))}
 }
 
-// acquire waits for a turn. It gives false when it waits no longer because nobody gets on; release wants to know.
+// acquire waits for a turn. It gives false when nobody has finished for stuckAfter, so that the caller goes ahead
+// without one. Pass the result to release.
 func (t *turns) acquire() (owned bool) {
 	select {
 	case t.slots <- struct{}{}:

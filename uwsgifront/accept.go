@@ -68,8 +68,8 @@ func newAcceptor(s *Server, ln net.Listener) (*acceptor, error) {
 	return a, nil
 }
 
-// setTCPOptions sets on the listening socket what accepted ones inherit, so that no connection pays for the calls. None
-// is needed for being right, so that failures do not matter.
+// setTCPOptions sets on the listening socket what accepted ones inherit, so that no connection pays for the calls.
+// Nothing depends on them but speed, so failures do not matter.
 func setTCPOptions(fd uintptr) {
 	unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	// A web server connects, waits until that has worked, and then sends. Let the kernel hold a connection back until
@@ -77,7 +77,8 @@ func setTCPOptions(fd uintptr) {
 	unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, 1)
 }
 
-// holdNobodyBack lets connections into the backlog as soon as they are made. It tells whether the kernel did otherwise.
+// holdNobodyBack undoes TCP_DEFER_ACCEPT: from now on connections are in the backlog as soon as they are made. It tells
+// whether there is such an option, which is on TCP only.
 func (a *acceptor) holdNobodyBack() (held bool) {
 	if a.isUnix {
 		return false
@@ -143,8 +144,9 @@ func (a *acceptor) takeAll(listening int) unix.Errno {
 	return 0
 }
 
-// takeLast closes the listener, which removes a socket file, and then serves those who connected before that. Who connects
-// between the last look and the end of the descriptor is broken by the kernel, so nothing else is done between the two.
+// takeLast closes the listener, which removes a socket file, and then serves the connections that are in the backlog by
+// then. The kernel resets those that come between the last accept and the close of the descriptor, so nothing else is
+// done between the two.
 func (a *acceptor) takeLast() error {
 	a.ln.Close()
 	err := a.raw.Control(func(listening uintptr) {

@@ -138,8 +138,8 @@ func (c *conn) sendStream(resp *gateway.Response) error {
 	}
 }
 
-// pieces takes a body apart: where it lies if the body permits that, else through a block of the pool. What next gives
-// is valid until done.
+// pieces reads a response body piece by piece: in place if the body is gateway.Windowed, else copied into a block of
+// the pool. The bytes that next gives are valid until done.
 func (s *Server) pieces(body gateway.Body) (next func() ([]byte, error), done func(int), release func()) {
 	if window, ok := body.(gateway.Windowed); ok {
 		return window.Next, window.Advance, func() {}
@@ -175,9 +175,9 @@ func (c *conn) settle(resp *gateway.Response, err error) {
 	c.end(err)
 }
 
-// reset makes a peer take an answer without length for incomplete: there the end of the connection is the end of the
-// content, and only a reset says otherwise. Unix sockets have no reset that we could cause: there a cut answer without
-// length looks complete to the web server.
+// reset tells the peer that an answer without a length is incomplete. The end of the connection is otherwise the end of
+// such an answer; only a reset says that it was cut. A unix socket cannot be reset from here, so there a cut answer
+// without a length looks complete to the web server.
 func (c *conn) reset() {
 	if c.isUnix {
 		return

@@ -89,8 +89,8 @@ func (c *conn) goOn(f func()) {
 	go f()
 }
 
-// call asks the handler. A panic in it is ours, costs one request, and is logged here; an object that a lost handler
-// might still answer through is not used again.
+// call asks the handler. A panic in it is a fault of penknife: it is logged here and fails this request only. The
+// handler may still call answer later, so the connection object is then never used again.
 func (c *conn) call() (resp *gateway.Response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -123,7 +123,8 @@ func (c *conn) finish() {
 	c.drop()
 }
 
-// close closes the socket. Sending comes before, so a reset can only come from bytes of the peer that nobody read.
+// close closes the socket after everything was sent. If the kernel then sends a reset, it is because the peer's bytes
+// were not all read.
 func (c *conn) close() {
 	c.mu.Lock()
 	fd, file := c.fd, c.file
@@ -144,7 +145,7 @@ func (c *conn) close() {
 	}
 }
 
-// cut ends both directions from outside; whoever works on the connection finds out.
+// cut shuts down both directions, from any goroutine. The one that works on the connection notices by an error.
 func (c *conn) cut() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -239,7 +240,7 @@ func (c *conn) write(head, body []byte, flags int) error {
 	return nil
 }
 
-// sendWaiting sends some bytes as soon as the socket takes any.
+// sendWaiting waits until the socket takes bytes, and sends what it takes.
 func (c *conn) sendWaiting(head, body []byte, flags int) (n int, errno unix.Errno, err error) {
 	err = c.awaitWrite(func(fd int) bool {
 		n, errno = c.msg.Send(fd, head, body, flags)

@@ -99,7 +99,8 @@ func (r *registry) accepting() (inside bool, taken uint64) {
 	return inside, taken
 }
 
-// beginRefusal asks to tell one more connection that there are too many.
+// beginRefusal counts one more connection that is to be told that there are too many. False: too many are being told
+// already, close it without an answer.
 func (r *registry) beginRefusal() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -116,9 +117,9 @@ func (r *registry) endRefusal() {
 	r.refusals--
 }
 
-// openUp makes ready for a stop on TCP listeners, which the kernel would break connections at that have been made and have not
-// sent anything yet: from now on it holds none back, and those that it has get lastLook to say something, while the accept
-// loops go on. It ends with ctx.
+// openUp prepares TCP listeners for the stop. With TCP_DEFER_ACCEPT the kernel holds back connections that have not
+// sent anything yet, and would break them when the listener closes. So from now on it holds none back, and those that
+// it already has get the time lastLook to send something, while the accept loops go on. It returns early when ctx ends.
 func (r *registry) openUp(ctx context.Context) {
 	if !r.holdNobodyBack() {
 		return
@@ -169,8 +170,8 @@ func (r *registry) signal() {
 	}
 }
 
-// cutAll shuts the sockets of all connections down, those included that are only just beginning (conn.begin); whoever
-// waits on them notices.
+// cutAll shuts down the sockets of all connections, including those that are just beginning (conn.begin). The
+// goroutines that wait on them notice by an error.
 func (r *registry) cutAll() {
 	r.cutting.Store(true)
 	r.mu.Lock()

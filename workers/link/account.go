@@ -26,10 +26,11 @@ func (a *account) open(now int64) {
 	a.busy, a.asked = 0, now
 }
 
-// WorkerIs tells the process of a worker index, for Request.Trace. WorkerStarting forgets it.
+// WorkerIs notes which process has a worker index; Request.Trace.PID is filled from it. WorkerStarting forgets it.
 func (q *Queue) WorkerIs(worker, pid int) { q.accounts[worker].pid.Store(int64(pid)) }
 
-// Served is the number of requests that a worker has done since WorkerStarting, its present ones not counted.
+// Served is the number of requests that a worker has finished since WorkerStarting; those that it still holds do not
+// count.
 func (q *Queue) Served(worker int) uint64 { return q.accounts[worker].served.Load() }
 
 // BusyTime is how long the threads of a worker have been occupied by requests since WorkerStarting, added up, the

@@ -33,9 +33,10 @@ func (q *Queue) WorkerDied(worker int, cause string) (lost int) {
 	return lost
 }
 
-// Forsake tells that the worker was killed and does not go: it is in an uninterruptible sleep. What it holds is over for the
-// front ends, with KindWorkerDied and the cause for who has no answer yet; it returns their number. Drain waits for none of it.
-// The places stay taken until WorkerDied, since the kernel may still write there.
+// Forsake is for a worker that was killed and does not end, because it is in an uninterruptible sleep. The requests
+// that it holds end for the front ends: those without an answer fail with KindWorkerDied and the cause, answers that
+// have begun are cut. It returns how many were lost in these ways. Drain no longer waits for any of them. Their slots
+// stay taken until WorkerDied, since the kernel may still write there.
 func (q *Queue) Forsake(worker int, cause string) (lost int) {
 	for s := range q.slots.made() {
 		s.mu.Lock()

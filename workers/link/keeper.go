@@ -45,7 +45,8 @@ func (k *Keeper) Hold() {
 	k.settle(0)
 }
 
-// Load says how many requests were in flight at once lately, at most. Call it now and then while it is held.
+// Load tells the keeper the highest number of requests that were in flight at once since the last call; it decides
+// whether a second processor is kept. Call it now and then between Hold and Release; otherwise it does nothing.
 func (k *Keeper) Load(peak int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -14,9 +14,9 @@ type repairs struct {
 	count int
 }
 
-// Mend writes what Go knows into the parts of the memory that all lanes and zygotes read and that none of them may change:
-// the header page, the ring and its ends, the words of lanes that do not exist. So it does with the eventfd. It tells whether something was wrong. Any
-// goroutine may call it until Shutdown.
+// Mend restores the parts of the memory that every lane and zygote reads and none may change: the header page, the ring
+// with its head and tail, and the words of lanes that do not exist. It overwrites them with Go's own values, puts the
+// eventfd right as well, and tells whether anything was wrong. Any goroutine may call it until Shutdown.
 func (q *Queue) Mend() (found bool) {
 	found = q.events.relieve()
 	if q.ring.mend() {
@@ -46,8 +46,9 @@ func maskOf(n int) uint64 {
 	return 1<<n - 1
 }
 
-// mend repairs what all share. Nobody knows who did it; what was mended harmed nobody, so the first times cost no request.
-// Whoever goes on is stopped with all others: what he writes elsewhere cannot be seen.
+// mend repairs the parts that all lanes share. It cannot be known which worker damaged them. The first few times no
+// request is lost, because what was mended did no harm; if the damage goes on, all workers are stopped, since what the
+// guilty one writes into other parts of the memory cannot be seen.
 func (q *Queue) mend(now time.Time) {
 	if !q.Mend() {
 		return

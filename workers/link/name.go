@@ -1,7 +1,8 @@
 package link
 
-// NameOf gives the gateway.Request.RequestID of a request that is in the queue or with a worker, or was and its place
-// was not needed since, "" for any other. It is for log lines, which may come after the answer: it looks at every slot.
+// NameOf gives the gateway.Request.RequestID that belongs to a gateway.Request.ID. It knows requests in flight, and
+// past ones whose slot has not been used again; for all others it gives "". It looks at every slot, so it is for log
+// lines, which may come after the answer.
 func (q *Queue) NameOf(request uint64) string {
 	if request == 0 {
 		return ""

@@ -13,11 +13,11 @@ type Options struct {
 	Threads int // lanes of each worker
 
 	MaxVars        int // bytes; a longer var block gets KindHeadTooLarge
-	ResponseBuffer int // bytes of response that wait for a slow client before the worker does; rounded up to 2^n
+	ResponseBuffer int // bytes of a response that a slow client may leave untaken before its worker has to wait; rounded up to 2^n
 
 	QueueTimeout   time.Duration // from submission to claim: KindQueueTimeout; 0 is none
 	RequestTimeout time.Duration // from claim to head, and then between two blocks: KindRequestTimeout; 0 is none
-	Slow           time.Duration // in the same way, before Slow is called; 0 is never
+	Slow           time.Duration // measured like RequestTimeout; a request that passes it is reported to SlowRequest; 0 is never
 	Spin           int           // looks at the ring before a lane sleeps; negative: none, 0: the default
 	Keeper         *Keeper       // held while requests are in flight; nil: none
 

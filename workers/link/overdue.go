@@ -54,10 +54,10 @@ func (q *Queue) held(c Claim) bool {
 	return s.step != stepIdle && !s.workerDone && s.state.Load() == stateWord(c.Position, c.Lane, stateClaimed)
 }
 
-// Interrupt asks the thread that works on a request to raise an exception in the application, and tells whether it
-// still does. The worker compares the claim with what the thread has at that moment, so that no other request is hit.
-// It does so at once in all threads but the first, and there when its process gets the signal for it, which is the
-// caller's part. Asking again changes nothing.
+// Interrupt asks the worker to raise an exception in the thread that works on a request. It gives false, and asks
+// nothing, when the request is over. It does not wait for the exception. The worker compares the claim with what the
+// thread holds at that moment, so no other request is hit. A worker interrupts its first thread only when its process
+// gets the signal for that, which the caller sends; all others at once. Asking again changes nothing.
 func (q *Queue) Interrupt(c Claim) (held bool) {
 	q.lookMu.Lock()
 	defer q.lookMu.Unlock()

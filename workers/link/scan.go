@@ -93,27 +93,28 @@ func (q *Queue) scanOnce(now time.Time) {
 	}
 }
 
-// finding is what the scanner has to tell about a slot, to whoever wants to know.
+// finding is what the scanner noticed about one slot and has to tell others after the slot's lock is released.
 type finding struct {
 	tell   func(worker int, o Overdue)
 	worker int
 	record Overdue
 	// unnoticed: the request has waited so long that lanes may sleep although there is work.
 	unnoticed bool
-	// client has sent the request that waits at position.
+	// client, if not nil, sent the request that waits at position; it is to be asked whether it is gone.
 	client   gateway.Client
 	position uint32
 }
 
-// unnoticedAfter is when lanes are woken once for a request that waits. It is long for a lane that only has to wake, and
-// short for whoever waits.
+// unnoticedAfter is how long a request waits before all lanes are woken for it, once. A lane that is about to wake
+// needs far less; a client hardly notices it.
 const unnoticedAfter = time.Second
 
-// announcedFile is how long after the end of an answer its file may come: it was sent before, by another way.
+// announcedFile is how long after the end of an answer its file may still arrive. The worker sent it earlier, but over
+// the control socket, which is read by another goroutine.
 const announcedFile = 3 * time.Second
 
-// check looks at one slot, also at what an event should have told, and at its age. How old it is, Go knows by itself: the
-// memory can make a request end too early, by saying that it was damaged, but never too late.
+// check looks at one slot: for news whose event was lost, and for its age. The age comes from Go's own clock, so a
+// worker that writes over the memory can make a request end too early, as damaged, but never too late.
 func (s *slot) check(now time.Time) (delivery, finding) {
 	if s.step == stepIdle || s.isDamaged() {
 		return delivery{}, finding{}
@@ -154,8 +155,8 @@ func (s *slot) checkDone(now time.Time) delivery {
 	return d.and(s.damaged(s.holder, "a file was announced that never came"))
 }
 
-// orphan tells whether a claim is that of a process which is gone: WorkerDied would have ended it, if it had been there then.
-// It takes a few scans to be sure, since WorkerDied may be at work.
+// orphan tells whether a claim names a process that is gone. Such a claim was made after WorkerDied had looked, which
+// would have ended it otherwise. Only a few scans in a row prove it, since WorkerDied may be at work right now.
 func (s *slot) orphan(lane int) bool {
 	if lane < 0 || s.q.accounts[lane%s.q.mem.workers].lives.Load() {
 		s.watch.orphaned = 0
@@ -205,7 +206,8 @@ func (s *slot) progressed(claimed bool, now time.Time) bool {
 	return moved
 }
 
-// abandon takes a request back that nobody waits for any more, unless a lane has it or its slot has another by now.
+// abandon withdraws a request that no client waits for any more. It does nothing if a lane has claimed it, or if the
+// slot holds another request by now.
 func (s *slot) abandon(position uint32) {
 	s.mu.Lock()
 	var d delivery
@@ -216,7 +218,7 @@ func (s *slot) abandon(position uint32) {
 	d.run()
 }
 
-// cancel takes a request back that no lane has claimed; if one just did, nothing happens.
+// cancel withdraws a request that no lane has claimed. If a lane claims it at the same moment, nothing happens.
 func (s *slot) cancel(err error) delivery {
 	queued := stateWord(s.position, -1, stateQueued)
 	if !s.state.CompareAndSwap(queued, stateWord(s.position, -1, stateCancelled)) {

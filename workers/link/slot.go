@@ -188,7 +188,7 @@ type delivery struct {
 	release  Spool
 }
 
-// and adds what a later step decided.
+// and joins two deliveries into one; where both have something, that of the later step counts.
 func (d delivery) and(next delivery) delivery {
 	if next.later == nil {
 		next.later, next.response, next.err = d.later, d.response, d.err
@@ -208,7 +208,8 @@ func (d delivery) run() {
 	}
 }
 
-// answered hands the head to whoever waits for it.
+// answered hands the head to the goroutine in Serve, or to Request.Later. The slot's lock is held; the caller runs the
+// delivery after releasing it.
 func (s *slot) answered() delivery {
 	s.step = stepAnswered
 	s.note()

@@ -10,8 +10,8 @@ import (
 const blockSlots = 64
 
 // slots is the Go side of all slots, in blocks that are made when one of their slots is first taken and then stay. The free
-// stack begins with the lowest indexes, so few blocks are made. Anybody may look; take is for who holds the lock of
-// the free stack.
+// stack begins with the lowest indexes, so few blocks are made. Any goroutine may look; only the holder of the lock of
+// the free stack may take.
 type slots struct {
 	q      *Queue
 	count  int
@@ -22,7 +22,7 @@ func newSlots(q *Queue, count int) slots {
 	return slots{q: q, count: count, blocks: make([]atomic.Pointer[[blockSlots]slot], (count+blockSlots-1)/blockSlots)}
 }
 
-// at gives the slot with an index below count, nil when none of its block was ever taken.
+// at gives the slot with that index, which is below count; nil if no slot of its block was ever taken.
 func (t *slots) at(index int) *slot {
 	block := t.blocks[index/blockSlots].Load()
 	if block == nil {
@@ -31,7 +31,7 @@ func (t *slots) at(index int) *slot {
 	return &block[index%blockSlots]
 }
 
-// named is at for an index that a worker gave, which may be anything.
+// named is at for an index that came from a worker and may be any number; nil if there is no such slot.
 func (t *slots) named(index uint32) *slot {
 	if uint64(index) >= uint64(t.count) {
 		return nil
@@ -39,7 +39,7 @@ func (t *slots) named(index uint32) *slot {
 	return t.at(int(index))
 }
 
-// take is at, but makes the block if need be.
+// take is at, but makes the block if it does not exist yet. The caller holds the lock of the free stack.
 func (t *slots) take(index int) *slot {
 	if s := t.at(index); s != nil {
 		return s
