@@ -66,7 +66,8 @@ func (h *Handler) newFetch(v *visit, plan fetchPlan) *fetch {
 	return f
 }
 
-// ask calls the application. A flight is given on if that panics, which is a fault of ours.
+// ask calls the application. If that panics, which is a fault of penknife, the next request in the flight goes on with
+// it.
 func (f *fetch) ask() (resp *gateway.Response, err error) {
 	returned := false
 	defer func() {
@@ -226,7 +227,7 @@ func (f *fetch) decline(resp *gateway.Response, reason Reason) (*gateway.Respons
 	return f.passOn(resp, f.outcome(), f.forwarded(0, reason))
 }
 
-// outcome is that of an answer which comes from the application.
+// outcome tells what an answer that comes from the application is counted as.
 func (f *fetch) outcome() Outcome {
 	if f.passed {
 		return Passed
@@ -241,7 +242,8 @@ func (f *fetch) forget() {
 	}
 }
 
-// count tells the counters; outcome 0 is counted by whoever answers.
+// count tells the counters about an answer of the application. Outcome 0 is not counted here, but where the answer is
+// given.
 func (f *fetch) count(o Outcome, reason Reason, bytes int64) {
 	if o != 0 && !f.background {
 		f.h.answered(o, f.rule, 0)

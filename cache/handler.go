@@ -112,7 +112,8 @@ func (h *Handler) Serve(r *gateway.Request) (*gateway.Response, error) {
 	return h.through(r, true)
 }
 
-// answered counts a request. A look into the store is none: a request takes one to four of them.
+// answered counts a request, as a hit or a miss if it is one of these. The store's own counts do not serve for that:
+// one request looks into it up to four times.
 func (h *Handler) answered(o Outcome, rule *rule, age time.Duration) {
 	switch o {
 	case Hit, HitStale, HitOnError, Collapsed:

@@ -95,7 +95,7 @@ func appendPart(dst []byte, kind byte, value []byte) []byte {
 }
 
 // isForwarding knows the fields by which frameworks and proxies learn another host, scheme or path than the request's
-// own. They come from whoever asks; an answer that was made with one must not reach those who did not send it.
+// own. Any client can send them; an answer that was made with one must not reach clients that did not.
 func isForwarding(key []byte) bool {
 	switch string(key) {
 	case "HTTP_FORWARDED", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_PROTOCOL",

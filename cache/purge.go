@@ -10,10 +10,10 @@ import (
 	"penknife/gateway"
 )
 
-// ErrURL is what cannot be purged because it is no absolute URL.
+// ErrURL is the error of PurgeURL and PurgePrefix for a text that is no absolute URL.
 var ErrURL = errors.New("write it with scheme and host, as the application sees them: https://example.com/path")
 
-// ErrTag is no tag.
+// ErrTag is the error of PurgeTag for a text that cannot be a tag.
 var ErrTag = errors.New("a tag has at least one character, and no NUL")
 
 // PurgeURL removes every stored answer for a URL, whatever else distinguishes them. The URL is absolute; its path may be
@@ -68,7 +68,7 @@ func (h *Handler) PurgeAll() (int, error) {
 	return n, err
 }
 
-// purgeWidely comes before a purge of more than one URL.
+// purgeWidely must be called before a purge of more than one URL.
 func (h *Handler) purgeWidely() {
 	h.purged.markAll()
 	h.deps.Store.Announce("")

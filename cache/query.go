@@ -2,8 +2,9 @@ package cache
 
 import "bytes"
 
-// Parameters are told apart by their names as applications read them. Whoever compared what was sent would be deceived by
-// %71 for q: the application would see a parameter that the key has not, and what it then answers would be everybody's.
+// Parameters are told apart by their decoded names, as applications read them. Comparing what was sent would let %71
+// pass for something else than q: the application would see a parameter that is not in the key, and its answer would
+// then be given to everybody.
 
 // appendQuery appends the parameters that distinguish answers, in their order and as they were sent.
 func appendQuery(dst, query []byte, rule *rule) []byte {

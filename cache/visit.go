@@ -34,7 +34,7 @@ func (h *Handler) visit(r *gateway.Request) *visit {
 	return v
 }
 
-// release gives the visit back. Nobody may know it any more.
+// release gives the visit back to the pool. Nothing may refer to it any more.
 func (v *visit) release() {
 	v.r, v.asked, v.resp = nil, asked{}, gateway.Response{}
 	if cap(v.fields) > maxKept || cap(v.key) > maxKept {

@@ -198,8 +198,8 @@ func (l *loader) isSet(path string) bool {
 	return ok
 }
 
-// addDefaultListener serves HTTP when nothing says where to listen. Whoever sets $PORT (a platform, in front of
-// its container) means a port that is reached from outside.
+// addDefaultListener serves HTTP when nothing says where to listen. A platform that sets $PORT for its container means
+// a port that is reached from outside.
 func (l *loader) addDefaultListener() {
 	if l.isSet("http") || l.isSet("uwsgi") {
 		return

@@ -5,11 +5,11 @@ import (
 	"os"
 )
 
-// Body is a response body that the front end pulls. Whoever holds it calls CloseWithError exactly once: with nil
-// after reading to io.EOF or when the rest is not wanted (HEAD), with the reason when the client could not take it.
-// Closing releases the worker, descriptors and buffers behind it. Read may block for the application, and its
-// error is io.EOF at a true end; any other error (an *Error) means that the answer is cut and the client must be
-// able to tell: no last chunk, connection closed.
+// Body is a response body that the front end pulls. The holder of the Response calls CloseWithError exactly once: with
+// nil after reading to io.EOF or when the rest is not wanted (HEAD), with the reason when the client could not take it.
+// Closing releases the worker, descriptors and buffers behind it. Read may block for the application, and its error is
+// io.EOF at a true end; any other error (an *Error) means that the answer is cut and the client must be able to tell:
+// no last chunk, connection closed.
 type Body interface {
 	io.Reader
 	CloseWithError(err error)

@@ -67,8 +67,8 @@ type wanted struct {
 // errNotRegular: a directory, a FIFO, a device or a socket is there.
 var errNotRegular = errors.New("static: not a regular file")
 
-// read opens a file and makes what is to be known about it, unless known is that already. Of one that is too large to be
-// held it gives the open file too, which the caller closes.
+// read opens a file and gathers what has to be known about it; if known is still right, it gives known. For a file that
+// is too large to be held in memory it also gives the open file, which the caller closes.
 func (m *mount) read(w wanted, known *file) (*file, *os.File, error) {
 	f, err := m.openFile(w)
 	if err != nil {

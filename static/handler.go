@@ -47,7 +47,7 @@ func New(sections []configs.Static, deps Deps) (*Handler, error) {
 	return h, nil
 }
 
-// HeldBytes tells how much memory the files in it take. It does not block.
+// HeldBytes tells how many bytes of memory the files take that are held there. It does not block.
 func (h *Handler) HeldBytes() int64 {
 	var sum int64
 	for _, m := range h.mounts {
@@ -59,8 +59,9 @@ func (h *Handler) HeldBytes() int64 {
 // engineName is what Trace.Engine says of requests that a mount answered.
 const engineName = "static"
 
-// Serve answers from the mount with the longest prefix that ends at a slash, or passes the request on. With
-// Request.Later set it blocks for no more than looking names up.
+// Serve answers a request below a mount from that mount; where several fit, the longest prefix counts, in whole
+// segments of the path. It passes all others on to Deps.Next. With Request.Later set it blocks only for looking names
+// up on the disk; files are then read in a goroutine.
 func (h *Handler) Serve(r *gateway.Request) (*gateway.Response, error) {
 	for _, m := range h.mounts {
 		if rest, ok := m.match(r.Path); ok {

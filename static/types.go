@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// unknownType is that of names that say nothing: browsers offer to save it, and do not guess.
+// unknownType is the type of files whose names say nothing about it: browsers offer to save them, and do not guess.
 const unknownType = "application/octet-stream"
 
 // webTypes come before the system's tables, because slim images have none and others are old.

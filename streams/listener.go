@@ -36,9 +36,9 @@ type Listener struct {
 	peer  unix.RawSockaddrAny
 }
 
-// Listen makes a Listener of a TCP or unix one, whose socket it shares and which it closes in the end. It fails when that
-// has no descriptor, or there is none left. Options that connections inherit are set on the socket itself, for everybody
-// who has it: TCP_NODELAY and keep-alive probes, as package net sets them.
+// Listen makes a Listener that accepts from the socket of under, a TCP or unix listener. Close closes under too. It
+// fails if under has no File method, or no descriptor is left for a duplicate. Options that connections inherit are set
+// on the socket itself, for everybody who has it: TCP_NODELAY and keep-alive probes, as package net sets them.
 func Listen(under net.Listener) (*Listener, error) {
 	source, ok := under.(interface{ File() (*os.File, error) })
 	if !ok {
@@ -99,7 +99,8 @@ func (l *Listener) stream() *Stream {
 	return newStream(l.fd, l.localOf, l.remote())
 }
 
-// Rest calls take with each connection that waits already, at most max of them, deadline or not.
+// Rest calls take with each connection that waits in the backlog already, at most max of them. It does not wait, and it
+// ignores the deadline.
 func (l *Listener) Rest(max int, take func(net.Conn)) error {
 	return closed(l.raw.Control(func(fd uintptr) {
 		for range max {
@@ -111,7 +112,7 @@ func (l *Listener) Rest(max int, take func(net.Conn)) error {
 	}))
 }
 
-// tryAccept gives false when no connection waits.
+// tryAccept gives false when no connection waits in the backlog.
 func (l *Listener) tryAccept(listening uintptr) bool {
 	for {
 		l.fd, l.errno = Accept(int(listening), l.place())

@@ -42,8 +42,8 @@ func newStream(fd int, local func(*Stream) net.Addr, remote net.Addr) *Stream {
 	return &Stream{fd: fd, local: local, remote: remote}
 }
 
-// Read gives what is there, waiting for something until the read deadline. Errors: io.EOF, os.ErrDeadlineExceeded,
-// net.ErrClosed, or what the socket says, a syscall.Errno. p is not empty.
+// Read reads what is there, and waits until the read deadline if there is nothing yet. Errors: io.EOF,
+// os.ErrDeadlineExceeded, net.ErrClosed, or what the socket says, a syscall.Errno. p is not empty.
 func (s *Stream) Read(p []byte) (int, error) {
 	if s.waiter == nil {
 		n, errno, err := s.readNow(p)
@@ -101,11 +101,12 @@ func (w *waiter) tryRead(fd uintptr) bool {
 	return w.errno != unix.EAGAIN
 }
 
-// Write sends all of p, waiting for room until the write deadline. It tells how much was sent. Errors are those of Read,
-// but for io.EOF; EPIPE raises no signal.
+// Write sends all of p, waiting for room until the write deadline, and gives the number of bytes that were sent.
+// Errors: os.ErrDeadlineExceeded, net.ErrClosed, or what the socket says, a syscall.Errno; EPIPE raises no signal.
 func (s *Stream) Write(p []byte) (int, error) { return s.Write2(p, nil) }
 
-// Write2 sends all of p and then of q, together as far as the socket takes them. It is Write otherwise.
+// Write2 is Write for all of p and then all of q, with one call of the kernel if the socket takes both. The number
+// counts the bytes of both.
 func (s *Stream) Write2(p, q []byte) (int, error) {
 	if len(p)+len(q) == 0 {
 		return 0, nil
@@ -254,7 +255,7 @@ func (s *Stream) SetWriteDeadline(t time.Time) error {
 	return nil
 }
 
-// SetDeadline is both.
+// SetDeadline sets the read and the write deadline; a zero one is no deadline.
 func (s *Stream) SetDeadline(t time.Time) error {
 	return errors.Join(s.SetReadDeadline(t), s.SetWriteDeadline(t))
 }
@@ -277,12 +278,14 @@ func (s *Stream) Close() error {
 	return nil
 }
 
-// CloseWrite says that nothing more will be sent; what was sent is delivered.
+// CloseWrite tells the peer that nothing more will be sent (it reads the end of the stream). What was written before is
+// still delivered, and reading goes on.
 func (s *Stream) CloseWrite() error {
 	return s.call("shutdown", func(fd uintptr) error { return unix.Shutdown(int(fd), unix.SHUT_WR) })
 }
 
-// SetLinger is that of net.TCPConn: with 0, Close resets the connection; negative is the kernel's way.
+// SetLinger says what Close does with bytes that were not sent yet, as net.TCPConn.SetLinger does. 0: it discards them
+// and resets the connection; negative: the kernel goes on sending them in the background.
 func (s *Stream) SetLinger(seconds int) error {
 	linger := unix.Linger{Onoff: 1, Linger: int32(seconds)}
 	if seconds < 0 {
@@ -301,7 +304,7 @@ func (s *Stream) call(name string, f func(fd uintptr) error) error {
 	return os.NewSyscallError(name, problem)
 }
 
-// LocalAddr is where the client connected to.
+// LocalAddr is the address that the client connected to.
 func (s *Stream) LocalAddr() net.Addr { return s.local(s) }
 
 // RemoteAddr is the client's address: a *net.TCPAddr or a *net.UnixAddr without a name.

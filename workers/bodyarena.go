@@ -42,7 +42,7 @@ func newBodyArena(limits configs.Limits) (*bodyArena, error) {
 // maxExtents bounds the list of free ones. So many long bodies at once fill the queue; further ones are copied to workers.
 const maxExtents = 4096
 
-// pageSize is that of a page of memory, or a multiple of it.
+// pageSize is the size of a page of memory in bytes, or a multiple of it where pages are smaller.
 const pageSize = 64 << 10
 
 // mapShared makes memory without a name, and a file of it that can only be read.

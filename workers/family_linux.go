@@ -13,7 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// orphanGrace is how long a zombie that nobody here knows is left to whoever else in this process may wait for it.
+// orphanGrace is how long a zombie that is unknown here is left alone: another part of this process may be about to
+// wait for it.
 const orphanGrace = time.Second
 
 // family knows the processes that somebody waits for by pidfd, and reaps the strays: what the application has

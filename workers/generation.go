@@ -147,9 +147,9 @@ func (g *generation) start(ctx context.Context) error {
 	return errors.Join(problem, g.end(time.Now()))
 }
 
-// stop lets the requests in flight end, then the workers, both until ctx ends; then it kills. It blocks until every
-// process is gone. Requests that come meanwhile are served as long as others are; if replaced is true, or at the end,
-// they get link.ErrClosed.
+// stop first lets the requests in flight end and then the workers leave. When ctx ends it kills what is left. It blocks
+// until every process is gone. Requests that come meanwhile are served until those in flight are over, and get
+// link.ErrClosed after that; if replaced is true, they get it at once.
 func (g *generation) stop(ctx context.Context, replaced bool) error {
 	if !replaced {
 		_ = g.queue.Drain(ctx)

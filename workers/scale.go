@@ -185,7 +185,7 @@ func (s *supervisor) shed(now time.Time) {
 	}
 }
 
-// leave lets a worker go when it has finished what it holds; the time limit is that of its requests.
+// leave lets a worker go when it has finished the requests that it holds; only their own time limits bound that.
 func (s *supervisor) leave(w *worker, reason RetireReason, now time.Time) {
 	s.drain(w, reason, time.Time{})
 	w.left, w.check = now, now.Add(leavingCheck)

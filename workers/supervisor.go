@@ -205,7 +205,8 @@ func (s *supervisor) forget(w *worker) {
 	s.dirty = true
 }
 
-// failStart gives the first start up; later failures are not final, except for who rules a rolling reload.
+// failStart gives up the first start of the generation. A failure after that is not final: it is only reported to a
+// rolling reload that waits.
 func (s *supervisor) failStart(err *StartError) {
 	if s.joining && s.phase == phaseRunning && s.failure == nil {
 		s.failure, s.dirty = err, true
