@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 )
 
@@ -48,7 +49,7 @@ func (l *Loaded) unknownKey(path string, known []string) error {
 	if leaf == "" {
 		section, leaf = "", path
 	}
-	if near := Nearest(path, known); near != "" {
+	if near := Nearest(path, known); near != "" && (section != "" || inAnotherSection("", leaf) == "") {
 		return fmt.Errorf("%q: %w; did you mean %s?", path, ErrNoSuchKey, near)
 	}
 	return fmt.Errorf("%q: %w%s", path, ErrNoSuchKey, suggestKey(section, leaf, sectionNames()))
@@ -56,7 +57,7 @@ func (l *Loaded) unknownKey(path string, known []string) error {
 
 func (l *Loaded) explainKey(b *strings.Builder, key Key) {
 	fmt.Fprintf(b, "%s (%s)\n", key.Path, key.Type)
-	for _, line := range wrap(key.Doc, 76) {
+	for _, line := range wrap(key.PlainDoc(), 76) {
 		fmt.Fprintf(b, "  %s\n", line)
 	}
 	row := func(name, text string) {
@@ -111,6 +112,11 @@ func orDash(text string) string {
 
 // plain takes the marks of Markdown away.
 func plain(text string) string { return strings.ReplaceAll(text, "`", "") }
+
+// PlainDoc is Doc for a terminal: a link to a page is the page's place in the source tree.
+func (k Key) PlainDoc() string {
+	return regexp.MustCompile(`\[[^]]*\]\(([a-z-]+\.md)[^)]*\)`).ReplaceAllString(k.Doc, "docs/$1")
+}
 
 // wrap breaks a text into lines of at most width bytes, at spaces.
 func wrap(text string, width int) []string {

@@ -116,6 +116,8 @@ func TestExplainOfAKeyThatDoesNotExist(t *testing.T) {
 		"workers.proceses": "did you mean workers.processes?",
 		"threads":          "did you mean workers.threads?",
 		"harakiri":         "here it is workers.request_timeout",
+		"processes":        "did you mean workers.processes?",
+		"stats-server":     "here it is stats",
 		"reload-on-rss":    "here it is workers.max_rss",
 	} {
 		_, err := loaded.Explain(key)

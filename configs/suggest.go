@@ -20,25 +20,40 @@ var foreign = map[string]string{
 	"reloadmercy": "workers.grace_period", "gracefultimeout": "workers.grace_period",
 	"maxrequestsdelta": "workers.max_requests_jitter", "reloadonrss": "workers.max_rss", "evilreloadonrss": "workers.max_rss",
 	"maxworkerlifetime": "workers.max_lifetime", "uid": "process.user", "gid": "process.group",
-	"loglevel": "log.level", "accesslog": "log.access", "disablelogging": "log.access", "stats": "admin.listen",
+	"loglevel": "log.level", "accesslog": "log.access", "disablelogging": "log.access", "logto": "log.file", "daemonize": "log.file",
+	"errorlog": "log.file", "statsserver": "stats", "cheaper": "workers.processes",
+	"staticmap": "static", "checkstatic": "static", "staticmap2": "static", "cache2": "app_cache.size", "fsreload": "app.reload",
+	"pyautoreload": "app.reload", "attachdaemon": "daemons.command", "attachdaemon2": "daemons.command", "smartattachdaemon": "daemons.command",
+	"mule": "daemons.command", "spooler": "daemons.command", "cron2": "cron.command", "workertmpdir": "limits.temp_dir",
+	"certfile": "http.tls.certificate", "keyfile": "http.tls.key", "enablethreads": "workers.threads",
 }
 
 var plainName = strings.NewReplacer("-", "", "_", "", " ", "", ".", "")
 
 // suggestKey gives "; did you mean …?" for a key that does not exist in the section, or nothing.
 func suggestKey(section, name string, known []string) string {
-	if near := Nearest(name, known); near != "" {
+	near := Nearest(name, known)
+	if elsewhere := inAnotherSection(section, name); elsewhere != "" && (near == "" || section == "") {
+		return fmt.Sprintf("; did you mean %s?", elsewhere)
+	}
+	if near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	if path, ok := foreign[strings.ToLower(plainName.Replace(name))]; ok {
 		return fmt.Sprintf("; here it is %s", path)
 	}
+	return "; known are " + strings.Join(known, ", ")
+}
+
+// inAnotherSection gives the first key of that very name in another section, or "": who forgets the section, or takes
+// the wrong one, knows the name.
+func inAnotherSection(section, name string) string {
 	for _, key := range Keys() {
 		if _, leaf, _ := strings.Cut(key.Path, "."); leaf == name && key.Section() != section {
-			return fmt.Sprintf("; did you mean %s?", key.Path)
+			return key.Path
 		}
 	}
-	return "; known are " + strings.Join(known, ", ")
+	return ""
 }
 
 // Nearest finds the candidate that a hasty writer most likely meant, or "".

@@ -172,7 +172,7 @@ func (o *opener) bind(ctx context.Context, w wanted) error {
 	}
 	listener, err := sockets.Listen(ctx, addr, permissions)
 	if err != nil {
-		return fmt.Errorf("%w%s", err, listenHint(err))
+		return fmt.Errorf("%w%s", err, listenHint(addr, err))
 	}
 	*w.into = listener
 	return nil
@@ -196,12 +196,14 @@ func (o *opener) permissions(w wanted) (sockets.Permissions, error) {
 }
 
 // listenHint says what to do about the usual reasons.
-func listenHint(err error) string {
+func listenHint(addr sockets.Addr, err error) string {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, sockets.ErrInUse):
 		return " (the address is in use: is another server, or another penknife, running there?)"
+	case errors.Is(err, syscall.EACCES) && addr.IsUnix():
+		return fmt.Sprintf(" (user %d may not create files in the socket's directory, or not enter it)", os.Geteuid())
 	case errors.Is(err, syscall.EACCES):
-		return " (ports below 1024 need CAP_NET_BIND_SERVICE; a socket's directory must be writable)"
+		return " (ports below 1024 need root and process.user, CAP_NET_BIND_SERVICE, or a socket of systemd; or take a higher port)"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return " (no interface of this machine has that address)"
 	case errors.Is(err, syscall.ENOENT):

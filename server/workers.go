@@ -80,6 +80,8 @@ func startFailure(loaded *configs.Loaded, err error) error {
 	switch start.Kind {
 	case workers.StartInterpreter:
 		return loaded.Problem("app.python", errors.New(joinLines(start.Reason, start.Traceback)))
+	case workers.StartDirectory:
+		return loaded.Problem("app.chdir", errors.New(start.Reason))
 	case workers.StartImport, workers.StartTimeout, workers.StartCrash, workers.StartWarmup:
 		return &AppError{Reason: start.Reason, Traceback: start.Traceback, Err: err}
 	}

@@ -25,6 +25,10 @@ func TestWhoseFaultAFailedStartIs(t *testing.T) {
 			if !errors.As(err, &problems) || problems.Error() != "--python: app.python: it did not\nTraceback" {
 				t.Errorf("%v: %v", kind, err)
 			}
+		case workers.StartDirectory:
+			if !errors.As(err, &problems) || problems.Error() != "app.chdir: it did not" {
+				t.Errorf("%v: %v", kind, err)
+			}
 		default:
 			if errors.As(err, &app) || errors.As(err, &problems) {
 				t.Errorf("%v: %v", kind, err)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"penknife/configs"
@@ -88,5 +89,17 @@ func TestEnvironment(t *testing.T) {
 	got := environment([]string{"A=1", "B=2", "PWD=/old", "odd"}, map[string]string{"B": "3=4", "C": ""}, "/srv")
 	if want := []string{"A=1", "B=3=4", "C=", "PWD=/srv"}; !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestNotExecuted: the kernel's error is the same for both, so the one that is to blame has to be found.
+func TestNotExecuted(t *testing.T) {
+	gone := filepath.Join(t.TempDir(), "gone")
+	if err := notExecuted("/usr/bin/python3", gone, syscall.ENOENT); err.Kind != StartDirectory || !strings.Contains(err.Reason, gone) {
+		t.Errorf("%v: %v", err.Kind, err)
+	}
+	if err := notExecuted("/usr/bin/python3", t.TempDir(), syscall.EACCES); err.Kind != StartInterpreter ||
+		!strings.Contains(err.Reason, "/usr/bin/python3") {
+		t.Errorf("%v: %v", err.Kind, err)
 	}
 }

@@ -17,7 +17,7 @@ func (s *supervisor) handle(e event, now time.Time) {
 		s.onZygoteReady(e, now)
 	case zygoteRefused:
 		if e.zygote == s.zygote.number && s.zygote.refusal == nil {
-			s.zygote.refusal = refusal(e)
+			s.zygote.refusal = refusal(e, s.interpreter)
 		}
 	case zygoteExited:
 		s.onZygoteExited(e, now)
@@ -67,7 +67,7 @@ func (s *supervisor) onZygoteReady(e zygoteReady, now time.Time) {
 	}
 	z.ready, z.version, z.deadline = now, e.version, time.Time{}
 	s.dirty = true
-	s.log.Info("zygote ready", "pid", z.pid, "python", e.version, "took", now.Sub(z.started))
+	s.log.Info("zygote ready", "pid", z.pid, "python", e.version, "interpreter", s.interpreter, "took", now.Sub(z.started))
 	if len(e.threads) > 0 || e.tasks > 1 {
 		s.log.Warn("the application started threads when it was imported: they do not exist in the workers, and "+
 			"locks that they held stay locked; set preload to false if it needs them",
@@ -75,11 +75,16 @@ func (s *supervisor) onZygoteReady(e zygoteReady, now time.Time) {
 	}
 }
 
-func refusal(e zygoteRefused) *StartError {
+func refusal(e zygoteRefused, interpreter string) *StartError {
 	if e.kind == StartInterpreter {
 		return &StartError{Kind: e.kind, Reason: e.text}
 	}
-	return &StartError{Kind: e.kind, Reason: "the application cannot be imported", Traceback: e.text}
+	return importFailure(interpreter, e.text)
+}
+
+// importFailure names the interpreter: a module that is missing is, as a rule, in another virtualenv.
+func importFailure(interpreter, traceback string) *StartError {
+	return &StartError{Kind: StartImport, Reason: "the application cannot be imported by " + interpreter, Traceback: traceback}
 }
 
 func (s *supervisor) onZygoteExited(e zygoteExited, now time.Time) {
@@ -206,15 +211,15 @@ func (s *supervisor) onWorkerExited(w *worker, e exit, now time.Time) {
 		s.log.Error("workers keep dying at once", "rounds", s.crash.rounds, "next", s.crash.next.Sub(now))
 	}
 	if w.ready.IsZero() || s.phase == phaseStarting {
-		s.failStart(startProblem(w, e))
+		s.failStart(startProblem(w, e, s.interpreter))
 	}
 }
 
 // startProblem is the reason why a worker died before it was ever ready.
-func startProblem(w *worker, e exit) *StartError {
+func startProblem(w *worker, e exit, interpreter string) *StartError {
 	switch {
 	case w.failure != "":
-		return &StartError{Kind: StartImport, Reason: "the application cannot be imported", Traceback: w.failure}
+		return importFailure(interpreter, w.failure)
 	case w.reason == RetireStartTimeout:
 		return &StartError{Kind: StartTimeout, Reason: "a worker was not ready in time (workers.start_timeout)"}
 	case w.unfit != "":

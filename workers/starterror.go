@@ -12,12 +12,13 @@ const (
 	StartTimeout                          // it was not ready in time
 	StartCrash                            // a process died before it was ready
 	StartWarmup                           // a warm-up request failed
+	StartDirectory                        // the application's directory cannot be entered
 	StartSystem                           // the system refused something: processes, memory, descriptors
 )
 
 var startNames = [...]string{
 	StartInterpreter: "interpreter", StartImport: "import", StartTimeout: "timeout", StartCrash: "crash",
-	StartWarmup: "warmup", StartSystem: "system",
+	StartWarmup: "warmup", StartDirectory: "directory", StartSystem: "system",
 }
 
 // String is the name used in logs and as a metric label.

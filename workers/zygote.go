@@ -3,6 +3,7 @@ package workers
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -153,9 +154,19 @@ func (l *zygoteLauncher) execute(theirs []*os.File) (*process, error) {
 		Dir: l.settings.Chdir, Env: l.env, Files: files,
 	})
 	if err != nil {
-		return nil, &StartError{Kind: StartInterpreter, Reason: l.python + " cannot be executed", Err: err}
+		return nil, notExecuted(l.python, l.settings.Chdir, err)
 	}
 	return p, nil
+}
+
+// notExecuted says which of the two it was: the kernel has one error for an interpreter that cannot be executed and for a
+// directory that the process may not enter.
+func notExecuted(interpreter, chdir string, err error) *StartError {
+	if dir := unix.Access(chdir, unix.X_OK); dir != nil {
+		return &StartError{Kind: StartDirectory,
+			Reason: fmt.Sprintf("user %d cannot enter %s: %s", os.Geteuid(), chdir, dir)}
+	}
+	return &StartError{Kind: StartInterpreter, Reason: interpreter + " cannot be executed", Err: err}
 }
 
 // send gives a message and descriptors to the zygote. An error means that it is dead or hangs.

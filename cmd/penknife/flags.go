@@ -35,6 +35,12 @@ func (f *settingFlag) Type() string {
 	switch {
 	case f.key.Path == "static":
 		return "URL=DIR"
+	case f.key.Path == "app.warmup":
+		return "PATH"
+	case f.key.Path == "app.touch_reload", strings.HasSuffix(f.key.Path, "file"):
+		return "FILE"
+	case f.key.Path == "stats":
+		return "ADDR"
 	case f.key.IsBool():
 		return "bool"
 	case f.key.IsList(), strings.HasSuffix(f.key.Path, ".listen"):
@@ -47,6 +53,10 @@ func (f *settingFlag) Type() string {
 		return "DIR"
 	case "app.python":
 		return "EXE"
+	case "log.access":
+		return "FORMAT"
+	case "process.user", "process.group":
+		return "NAME"
 	case "workers.processes", "workers.threads", "workers.queue":
 		return "N"
 	}
@@ -78,7 +88,7 @@ func (s *settingFlags) addTo(cmd *cobra.Command) {
 
 // flagHelp is the first sentence of a key's doc; the rest is for `penknife explain`.
 func flagHelp(key configs.Key) string {
-	text := strings.NewReplacer("`", "").Replace(key.Doc)
+	text := strings.NewReplacer("`", "").Replace(key.PlainDoc())
 	switch key.Path {
 	case "http":
 		return "Listen for HTTP/1.1; may be repeated"
@@ -91,7 +101,7 @@ func flagHelp(key configs.Key) string {
 		text = first
 	}
 	text = strings.TrimSuffix(text, ".")
-	if key.Default != "" && key.Default != "auto" {
+	if off := key.Default == "0" || key.Default == "0s" || key.Default == "false"; key.Default != "" && key.Default != "auto" && !off {
 		text += " (default " + key.Default + ")"
 	}
 	return text

@@ -197,6 +197,10 @@ func TestCheckAndExplainAndVersion(t *testing.T) {
 		{"version", "penknife 1.2.3\n"},
 		{"--version", "penknife 1.2.3\n"},
 		{"serve --help", "--request-timeout"},
+		{"serve --help", "--touch-reload FILE "},
+		{"serve --help", "--user NAME "},
+		{"serve --help", "see docs/scaling.md\n"},
+		{"explain workers.processes", "see docs/scaling.md."},
 		{"", "serve"},
 	}
 	for _, test := range tests {
