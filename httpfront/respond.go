@@ -84,7 +84,12 @@ func (c *conn) cutAnswer(err error, how framing) {
 		return
 	}
 	c.closes = true
-	c.cut = how == framingClose && gateway.KindOf(err) != gateway.KindClientGone
+	switch {
+	case gateway.KindOf(err) != gateway.KindClientGone:
+		c.cut = how == framingClose
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.cut = true // the kernel would keep what it has for this client, megabytes, for minutes
+	}
 }
 
 // chooseFraming follows RFC 9112 section 6.3.

@@ -3,6 +3,7 @@ package uwsgifront
 import (
 	"errors"
 	"io"
+	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -166,6 +167,9 @@ func (c *conn) settle(resp *gateway.Response, err error) {
 	case err == nil:
 	case gateway.KindOf(err) == gateway.KindClientGone:
 		c.srv.log.Debug("client left", "request", c.req.ID, "error", err)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.reset() // the kernel would keep what it has for this peer, megabytes, for minutes
+		}
 	case c.status == 0:
 		c.answerErrorWaiting(err)
 		return

@@ -29,7 +29,7 @@
 //	                                        TestScribbledHeaderAtARespawn
 //	11 12 13  slow heads, bodies, idle      TestCrowds
 //	14    2 GB of upload                    TestLargeUploads; its file after kill -9: TestServerKilled
-//	15    slow readers                      TestSlowReaders
+//	15    slow readers                      TestSlowReaders, TestVerySlowReaders
 //	16 17 clients that leave, too many      TestClientsLeave, TestQueueOverflows
 //	18 19 20  descriptors, disk, memory     TestDescriptorsRunOut, TestWorkersWithoutDescriptors, TestDiskFull,
 //	                                        TestDisksThatFail, TestStartOnABrokenDisk, TestMemoryRunsOut;

@@ -26,6 +26,8 @@ def application(environ, start_response):
         return work(environ, start_response, query)
     if path == "/wait":
         return wait(environ, start_response, query)
+    if path == "/big":
+        return big(environ, start_response, query)
     if path == "/upload":
         return upload(environ, start_response, query)
     if path.startswith("/cached/"):
@@ -86,6 +88,21 @@ def work(environ, start_response, query):
     start_response("200 OK", headers + [("Content-Length", str(len(body)))])
     note("-", number)
     return [body]
+
+
+def big(environ, start_response, query):
+    """A mebibyte of id's pattern, n times over, as a file or a stream."""
+    note("+", query["id"])
+    block, times = pattern(query["id"], 1 << 20), int(query["n"])
+    start_response("200 OK", [TYPE, ("Content-Length", str(times << 20))])
+    note("-", query["id"])
+    if query["how"] == "stream":
+        return itertools.repeat(block, times)
+    file = tempfile.TemporaryFile()
+    for _ in range(times):
+        file.write(block)
+    file.seek(0)
+    return environ["wsgi.file_wrapper"](file)
 
 
 def upload(environ, start_response, query):
