@@ -286,3 +286,16 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// TestFileOfAnotherServer: who gives the configuration that he has hears where its keys are translated.
+func TestFileOfAnotherServer(t *testing.T) {
+	for name, text := range map[string]string{"uwsgi.ini": "[uwsgi]\nmodule = a\n", "gunicorn.conf.py": "bind = \":80\"\nworkers = 3\n"} {
+		file := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(Options{File: file}); err == nil || !strings.Contains(err.Error(), "docs/migrating.md") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

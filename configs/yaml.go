@@ -84,12 +84,12 @@ func (d nodeDecoder) mapping(place, node *yaml.Node, into reflect.Value, path st
 		return
 	}
 	if node.Kind != yaml.MappingNode {
-		what := "the file"
-		if path != "" {
-			what = "this"
+		what, hint := "this", ""
+		if path == "" {
+			what, hint = "the file", " (docs/migrating.md has them for uwsgi.ini and gunicorn.conf.py)"
 		}
-		d.complain(RuleMapping, place, path, "%s must be a mapping of keys and values; known are %s",
-			what, strings.Join(fieldNames(into.Type()), ", "))
+		d.complain(RuleMapping, place, path, "%s must be a mapping of keys and values%s; known are %s",
+			what, hint, strings.Join(fieldNames(into.Type()), ", "))
 		return
 	}
 	seen := map[string]int{}

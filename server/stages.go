@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -62,6 +63,9 @@ func (s *stages) stopOne(hard context.Context, one stage, deadline time.Time) {
 	err := one.stop(ctx)
 	took := slog.Duration("took", time.Since(begin).Round(time.Microsecond))
 	switch {
+	case errors.Is(err, context.Canceled) && hard.Err() != nil && time.Since(begin) < notable:
+		// It had no time, and was told so: what was cut has lines of its own.
+		s.log.Debug("stage stopped", "stage", one.name, took, "error", err)
 	case err != nil && !one.quiet:
 		s.log.Warn("stage stopped", "stage", one.name, took, "error", err)
 	case !one.quiet && time.Since(begin) >= notable:

@@ -39,3 +39,20 @@ func TestStopLogsWhatMatters(t *testing.T) {
 		}
 	})
 }
+
+// Who asks twice hears once that nothing is waited for, not of each stage that it did not wait.
+func TestStopWithoutPatienceBlamesNoStage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		hard, cancel := context.WithCancel(t.Context())
+		cancel()
+		s := stages{log: slog.New(slog.NewTextHandler(&out, nil)), list: []stage{
+			{name: "hurried", stop: func(ctx context.Context) error { return ctx.Err() }},
+			{name: "wrong", stop: func(context.Context) error { return errors.New("disk") }},
+		}, started: 2}
+		s.stop(hard, time.Now().Add(time.Minute))
+		if log := out.String(); strings.Contains(log, "hurried") || !strings.Contains(log, "stage=wrong") {
+			t.Errorf("the log:\n%s", log)
+		}
+	})
+}

@@ -233,7 +233,10 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 	m.current.Store(nil)
 	m.retiring.Wait()
 	m.host.shutdown()
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+	switch {
+	case errors.Is(err, context.Canceled): // a second signal, or one that does not wait
+		m.deps.Log.Warn("requests were cut: the stop was told not to wait for them", "error", err)
+	case errors.Is(err, context.DeadlineExceeded):
 		m.deps.Log.Warn("requests were cut: the time for stopping was over (workers.grace_period)", "error", err)
 	}
 	return err
