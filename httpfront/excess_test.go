@@ -7,6 +7,7 @@ import (
 
 	"penknife/clients"
 	"penknife/configs"
+	"penknife/internal/testkit"
 )
 
 // TestClientConnections: an address has its number of connections, each that ends makes room, and the answer says why. Who
@@ -26,7 +27,7 @@ func TestClientConnections(t *testing.T) {
 		{name: "PROXY, nobody", cfg: loopbackSender(), header: "PROXY UNKNOWN\r\n"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			var logs logBuffer
+			var logs testkit.Buffer
 			f := startFront(t, ends(t), options{
 				cfg: row.cfg, network: row.network, seats: clients.NewConnections(2), log: slog.New(slog.NewTextHandler(&logs, nil)),
 			})
@@ -54,8 +55,8 @@ func TestClientConnections(t *testing.T) {
 			}
 			third.ended()
 			f.awaitReason(t, "client_connections")
-			if !strings.Contains(logs.all(), `msg="connection refused" reason=limits.client_connections client=`) {
-				t.Errorf("the log says\n%s", logs.all())
+			if !strings.Contains(logs.String(), `msg="connection refused" reason=limits.client_connections client=`) {
+				t.Errorf("the log says\n%s", logs.String())
 			}
 			first.Conn.Close()
 			waitFor(t, "room for the next", func() bool {

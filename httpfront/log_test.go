@@ -1,34 +1,15 @@
 package httpfront
 
 import (
-	"bytes"
 	"log/slog"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 
 	"penknife/configs"
 	"penknife/gateway"
+	"penknife/internal/testkit"
 )
-
-// logBuffer is a place for log lines that goroutines may share.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) lines() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return strings.Split(strings.TrimSpace(b.text.String()), "\n")
-}
 
 // TestFailureIsLoggedOnce: at a level that fits who is to blame, with the request's id and the reason.
 func TestFailureIsLoggedOnce(t *testing.T) {
@@ -38,7 +19,7 @@ func TestFailureIsLoggedOnce(t *testing.T) {
 		"client is gone": {"POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nx", "level=INFO msg=\"request failed\" request=1 kind=bad_request"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var log logBuffer
+			var log testkit.Buffer
 			f := startFront(t, gateway.HandlerFunc(func(req *gateway.Request) (*gateway.Response, error) {
 				if _, err := readAll(req); err != nil {
 					return nil, err
@@ -49,7 +30,7 @@ func TestFailureIsLoggedOnce(t *testing.T) {
 			c.send(test.wire)
 			c.Conn.(interface{ CloseWrite() error }).CloseWrite()
 			f.next(t)
-			if lines := log.lines(); len(lines) != 1 || !strings.Contains(lines[0], test.want) {
+			if lines := log.Lines(); len(lines) != 1 || !strings.Contains(lines[0], test.want) {
 				t.Errorf("%q; want %q", lines, test.want)
 			}
 		})
@@ -68,7 +49,7 @@ func TestARefusedHeadNamesItsTarget(t *testing.T) {
 		"\x16\x03\x01 /hello\r\n":             "kind=bad_request .*method=- target=\"\"$",
 		strings.Repeat("M", 40) + " /a\r\n\n": "kind=bad_request .*method=- target=\"\"$",
 	} {
-		var log logBuffer
+		var log testkit.Buffer
 		f := startFront(t, gateway.HandlerFunc(func(*gateway.Request) (*gateway.Response, error) {
 			return nil, gateway.Errorf(gateway.KindInternal, "must not be asked")
 		}), options{log: slog.New(slog.NewTextHandler(&log, nil))})
@@ -76,7 +57,7 @@ func TestARefusedHeadNamesItsTarget(t *testing.T) {
 		c.send(wire)
 		c.Conn.(interface{ CloseWrite() error }).CloseWrite()
 		f.next(t)
-		if line := log.lines()[0]; !regexp.MustCompile(want).MatchString(line) {
+		if line := log.Lines()[0]; !regexp.MustCompile(want).MatchString(line) {
 			t.Errorf("%.60q: %.300q... want %.60s", wire, line, want)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"penknife/configs"
 	"penknife/gateway"
+	"penknife/internal/testkit"
 	"penknife/proxyproto"
 	"penknife/sockets"
 )
@@ -102,7 +103,7 @@ func TestProxyHeaderAndTrust(t *testing.T) {
 
 // TestProxyHeaderRefused: nothing is answered, nothing behind the header is interpreted, and there is a reason.
 func TestProxyHeaderRefused(t *testing.T) {
-	var logs logBuffer
+	var logs testkit.Buffer
 	f := startFront(t, ends(t), options{cfg: loopbackSender(), log: slog.New(slog.NewTextHandler(&logs, nil)), limits: configs.Limits{ProxyHeader: 600}})
 	for _, row := range []struct{ bytes, reason string }{
 		{proxyGet, "proxy_missing"},
@@ -121,7 +122,7 @@ func TestProxyHeaderRefused(t *testing.T) {
 		c.ended()
 		f.awaitReason(t, row.reason)
 	}
-	if text := logs.all(); strings.Count(text, `msg="connection refused"`) != 10 || !strings.Contains(text, "limits.proxy_header") {
+	if text := logs.String(); strings.Count(text, `msg="connection refused"`) != 10 || !strings.Contains(text, "limits.proxy_header") {
 		t.Errorf("the log says\n%s", text)
 	}
 	if len(f.outcomes) != 0 {
@@ -156,7 +157,7 @@ func TestProxyHeaderCut(t *testing.T) {
 
 // TestProxyHeaderSlow: limits.header_timeout begins when the connection does, and pieces do not prolong it.
 func TestProxyHeaderSlow(t *testing.T) {
-	var logs logBuffer
+	var logs testkit.Buffer
 	f := startFront(t, ends(t), options{cfg: loopbackSender(), log: slog.New(slog.NewTextHandler(&logs, nil)), limits: configs.Limits{HeaderTime: 200 * time.Millisecond}})
 	silent, dripping := f.dial(t), f.dial(t)
 	stop := make(chan struct{})
@@ -178,21 +179,21 @@ func TestProxyHeaderSlow(t *testing.T) {
 		t.Errorf("they were borne for %s", took)
 	}
 	f.awaitReason(t, "proxy_slow")
-	if !strings.Contains(logs.all(), "limits.header_timeout") {
-		t.Errorf("the log says\n%s", logs.all())
+	if !strings.Contains(logs.String(), "limits.header_timeout") {
+		t.Errorf("the log says\n%s", logs.String())
 	}
 }
 
 // TestProxySenders: the header counts only from those who are named.
 func TestProxySenders(t *testing.T) {
-	var logs logBuffer
+	var logs testkit.Buffer
 	f := startFront(t, ends(t), options{cfg: configs.HTTP{ProxyProtocol: true, ProxyProtocolFrom: []string{"192.0.2.1"}}, log: slog.New(slog.NewTextHandler(&logs, nil))})
 	c := f.dial(t)
 	c.Conn.Write([]byte(proxyLine + proxyGet)) // it may be closed already
 	c.ended()
 	f.awaitReason(t, "proxy")
-	if f.opened.Load() != 0 || !strings.Contains(logs.all(), `msg="peer refused" reason=proxy client=127.0.0.1:`) {
-		t.Errorf("%d opened; the log says\n%s", f.opened.Load(), logs.all())
+	if f.opened.Load() != 0 || !strings.Contains(logs.String(), `msg="peer refused" reason=proxy client=127.0.0.1:`) {
+		t.Errorf("%d opened; the log says\n%s", f.opened.Load(), logs.String())
 	}
 }
 
@@ -351,5 +352,3 @@ func (f *front) awaitReason(t *testing.T, reason string) {
 		return i >= 0
 	})
 }
-
-func (b *logBuffer) all() string { return strings.Join(b.lines(), "\n") }

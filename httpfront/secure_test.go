@@ -192,7 +192,7 @@ func TestTruncationShowsOverTLS(t *testing.T) {
 
 // TestHandshakesThatFail: each ends with its label, and the log says it once a minute.
 func TestHandshakesThatFail(t *testing.T) {
-	var log logBuffer
+	var log testkit.Buffer
 	o := encrypted(t)
 	o.log = slog.New(slog.NewTextHandler(&log, nil))
 	f := startFront(t, echo, o)
@@ -257,7 +257,7 @@ func TestHandshakesThatFail(t *testing.T) {
 	if f.dial(t).Conn.(*tls.Conn).Handshake() != nil || f.handshook(t, shaken[f]+1) != handshakeDone {
 		t.Error("a good one fails")
 	}
-	lines := log.lines()
+	lines := log.Lines()
 	for _, reason := range []string{handshakeTimeout, handshakeLeft, handshakeRejected} {
 		count := 0
 		for _, line := range lines {
@@ -316,7 +316,7 @@ func TestPlainHTTPOnATLSPort(t *testing.T) {
 
 // TestTLSOnAPlainPort: the log says what is wrong; the client gets an answer that at least tcpdump can read.
 func TestTLSOnAPlainPort(t *testing.T) {
-	var log logBuffer
+	var log testkit.Buffer
 	f := startFront(t, echo, options{log: slog.New(slog.NewTextHandler(&log, nil))})
 	for range 2 {
 		c := f.dial(t)
@@ -326,7 +326,7 @@ func TestTLSOnAPlainPort(t *testing.T) {
 		c.Conn.Close()
 		f.next(t)
 	}
-	if lines := log.lines(); !strings.Contains(lines[0], "TLS on a port that speaks plain HTTP") || f.sortedReasons() != "tls tls" {
+	if lines := log.Lines(); !strings.Contains(lines[0], "TLS on a port that speaks plain HTTP") || f.sortedReasons() != "tls tls" {
 		t.Errorf("%q, %s", lines, f.sortedReasons())
 	}
 }

@@ -1,39 +1,21 @@
 package logsinks
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"penknife/internal/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// safeBuffer is an output that goroutines may share.
-type safeBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
 
 // stuck takes a write only when told to.
 type stuck struct {
@@ -100,7 +82,7 @@ func TestWriter_GivesUpOnTime(t *testing.T) {
 
 func TestWriter_GathersForItsDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out safeBuffer
+		var out testkit.Buffer
 		w := New(Options{Target: Stream(&out), Limit: 1 << 20, Delay: time.Second})
 		w.Start()
 		line(w, "one")

@@ -2,11 +2,9 @@ package server
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -20,6 +18,7 @@ import (
 
 	"penknife/configs"
 	"penknife/gateway"
+	"penknife/internal/testkit"
 	"penknife/sockets"
 	"penknife/workers"
 )
@@ -243,8 +242,8 @@ type bench struct {
 	t       *testing.T
 	engine  *fakeEngine
 	signals chan os.Signal
-	stdout  *safeBuffer
-	stderr  *safeBuffer
+	stdout  *testkit.Buffer
+	stderr  *testkit.Buffer
 	socket  string
 	admin   string
 	result  chan error
@@ -258,7 +257,7 @@ func newBench(t *testing.T, change func(*configs.Config)) *bench {
 	dir := t.TempDir()
 	b := &bench{
 		t: t, engine: newFakeEngine(), signals: make(chan os.Signal, 4), result: make(chan error, 1),
-		stdout: &safeBuffer{}, stderr: &safeBuffer{},
+		stdout: &testkit.Buffer{}, stderr: &testkit.Buffer{},
 		socket: filepath.Join(dir, "uwsgi.sock"), admin: filepath.Join(dir, "admin.sock"),
 	}
 	cfg := configs.Default()
@@ -363,23 +362,3 @@ func eventually(t *testing.T, what string, condition func() bool) {
 		<-ticker.C
 	}
 }
-
-// safeBuffer is a buffer for several goroutines.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
-
-var _ io.Writer = (*safeBuffer)(nil)

@@ -12,6 +12,7 @@ import (
 
 	"penknife/configs"
 	"penknife/control"
+	"penknife/internal/testkit"
 	"penknife/sockets"
 )
 
@@ -83,7 +84,7 @@ func TestLogsThatCannotBeOpened(t *testing.T) {
 		cfg := configs.Default()
 		cfg.App.WSGI, cfg.Log.Access = "test:app", "json"
 		change(&cfg.Log)
-		_, err := newServer(Options{Loaded: &configs.Loaded{Config: cfg, Sources: configs.Sources{}}, Stdout: &safeBuffer{}, Stderr: &safeBuffer{}}, parts{})
+		_, err := newServer(Options{Loaded: &configs.Loaded{Config: cfg, Sources: configs.Sources{}}, Stdout: &testkit.Buffer{}, Stderr: &testkit.Buffer{}}, parts{})
 		var problems *configs.Problems
 		if !errors.As(err, &problems) || problems.List[0].Key != key {
 			t.Errorf("%s: %v", key, err)

@@ -1,7 +1,6 @@
 package sidecars
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"os"
@@ -24,21 +23,9 @@ const patience = 10 * time.Second
 
 // journal is a log, and counters, that tests read while it is written.
 type journal struct {
-	mu      sync.Mutex
-	text    bytes.Buffer
+	testkit.Buffer
+	mu      sync.Mutex // guards results
 	results []string
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
 }
 
 func (j *journal) DaemonRestarted(name string) { j.note("restarted " + name) }

@@ -2,7 +2,6 @@ package uwsgifront
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -151,26 +150,9 @@ type front struct {
 	*Server
 	*recorder
 	addr     sockets.Addr
-	logs     *syncBuffer
+	logs     *testkit.Buffer
 	done     chan error // what Serve returned
 	shutOnce sync.Once
-}
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 // testLimits are the defaults with short times.
@@ -195,7 +177,7 @@ func start(t testing.TB, listen string, limits configs.Limits, handler gateway.H
 
 func startWith(t testing.TB, listen string, cfg configs.Uwsgi, limits configs.Limits, handler gateway.Handler) *front {
 	t.Helper()
-	f := &front{recorder: &recorder{}, logs: &syncBuffer{}, done: make(chan error, 1)}
+	f := &front{recorder: &recorder{}, logs: &testkit.Buffer{}, done: make(chan error, 1)}
 	var id atomic.Uint64
 	var err error
 	f.Server, err = New(cfg, limits, Deps{

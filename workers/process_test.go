@@ -1,7 +1,6 @@
 package workers
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -37,22 +36,7 @@ func TestMain(m *testing.M) {
 }
 
 // logBuffer is a log that a test can read while others write.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
+type logBuffer struct{ testkit.Buffer }
 
 func (l *logBuffer) contains(parts ...string) error {
 	text := l.String()

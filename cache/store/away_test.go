@@ -76,7 +76,7 @@ func TestRedisKilledUnderLoad(t *testing.T) {
 		t.Errorf("an operation took %v, more than %v", worst, bound)
 	}
 	for _, n := range []*node{a, b} {
-		away, up, got := n.log.count("redis is away"), n.log.count("redis is in use"), n.remote.Stats()
+		away, up, got := n.log.Count("redis is away"), n.log.Count("redis is in use"), n.remote.Stats()
 		if away != int(got.Trips) || up != away+1 || away > 3 {
 			t.Errorf("%d lines of going and %d of coming for %d absences", away, up, got.Trips)
 		}
@@ -177,8 +177,8 @@ func TestPassword(t *testing.T) {
 	if got.State != Away || !strings.Contains(got.Reason, "WRONGPASS") {
 		t.Errorf("%+v", got)
 	}
-	if wrong.log.count("WRONGPASS") != 1 || wrong.log.count("mistaken") != 0 || strings.Contains(got.Address, "mistaken") {
-		t.Errorf("log: %s", wrong.log.text.String())
+	if wrong.log.Count("WRONGPASS") != 1 || wrong.log.Count("mistaken") != 0 || strings.Contains(got.Address, "mistaken") {
+		t.Errorf("log: %s", wrong.log.String())
 	}
 }
 
@@ -245,7 +245,7 @@ func TestFull(t *testing.T) {
 	})
 	mustSet(t, n, "after", "v")
 	expect(t, n.Store, "after", "v")
-	if n.log.count("OOM") == 0 {
+	if n.log.Count("OOM") == 0 {
 		t.Error("the log does not say why")
 	}
 }

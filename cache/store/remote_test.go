@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,34 +20,16 @@ const atOnce = 2 * time.Second
 // testTimeout is short enough for tests of silence, and long enough for a busy machine.
 const testTimeout = 400 * time.Millisecond
 
-// logBuffer collects log lines.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(line []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(line)
-}
-
-func (b *logBuffer) count(text string) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return strings.Count(b.text.String(), text)
-}
-
 // node is what one penknife has.
 type node struct {
 	*Store
 	remote *Remote
-	log    *logBuffer
+	log    *testkit.Buffer
 }
 
 func newNode(t testing.TB, url string, change func(*Options)) *node {
 	t.Helper()
-	n := &node{log: &logBuffer{}}
+	n := &node{log: &testkit.Buffer{}}
 	log := slog.New(slog.NewTextHandler(n.log, nil))
 	var err error
 	n.remote, err = NewRemote(RemoteOptions{URL: url, Timeout: testTimeout, Prefix: "pk", Log: log})

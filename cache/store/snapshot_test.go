@@ -149,7 +149,7 @@ func TestSnapshotFile(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatal(info, err)
 	}
-	log := &logBuffer{}
+	log := &testkit.Buffer{}
 	logger := slog.New(slog.NewTextHandler(log, nil))
 	fresh, other := newStore(t, 1<<20, nil), newStore(t, 1<<20, func(o *Options) { o.Namespace = "http" })
 	LoadFile(path, logger, fresh, other)
@@ -159,8 +159,8 @@ func TestSnapshotFile(t *testing.T) {
 		t.Errorf("left: %s", names)
 	}
 	LoadFile(path, logger, fresh, other)
-	if log.count("level=WARN") != 0 || log.count("items=2") != 1 {
-		t.Errorf("log: %s", log.text.String())
+	if log.Count("level=WARN") != 0 || log.Count("items=2") != 1 {
+		t.Errorf("log: %s", log.String())
 	}
 }
 
@@ -208,12 +208,12 @@ func TestSnapshotFileRefused(t *testing.T) {
 			if err := prepare(path); err != nil {
 				t.Fatal(err)
 			}
-			log := &logBuffer{}
+			log := &testkit.Buffer{}
 			s := newStore(t, 1<<20, nil)
 			LoadFile(path, slog.New(slog.NewTextHandler(log, nil)), s)
 			expect(t, s, "k", "")
-			if log.count("level=WARN") != 1 || log.count("the cache starts empty") != 1 {
-				t.Errorf("log: %s", log.text.String())
+			if log.Count("level=WARN") != 1 || log.Count("the cache starts empty") != 1 {
+				t.Errorf("log: %s", log.String())
 			}
 		})
 	}

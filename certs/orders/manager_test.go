@@ -32,28 +32,10 @@ type bench struct {
 	*Manager
 	t       *testing.T
 	options Options
-	log     syncBuffer
+	log     testkit.Buffer
 	mu      sync.Mutex
 	now     time.Time
 	ordered map[bool]int
-}
-
-// syncBuffer is a place for log lines that goroutines may share.
-type syncBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
 
 // CertificateOrdered implements Counter.

@@ -1,14 +1,12 @@
 package testkit
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -31,7 +29,7 @@ type Process struct {
 // is the test's own plus env ("NAME=value").
 func Start(t testing.TB, dir string, env []string, command string, arguments ...string) *Process {
 	t.Helper()
-	output := &lockedBuffer{}
+	output := &Buffer{}
 	p := &Process{output: output, command: exec.Command(command, arguments...)}
 	p.command.Stdout, p.command.Stderr = output, output
 	return p.start(t, dir, env)
@@ -166,22 +164,4 @@ func (f *outputFile) String() string {
 		return err.Error()
 	}
 	return string(text)
-}
-
-// lockedBuffer collects output while others read it.
-type lockedBuffer struct {
-	mutex  sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(data []byte) (int, error) {
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
-	return b.buffer.Write(data)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
-	return b.buffer.String()
 }
