@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -33,7 +34,9 @@ func TestEveryKeyHasADocAndEveryDocAKey(t *testing.T) {
 			}
 		}
 	}
-	for name, path := range foreign {
+	all := maps.Clone(foreign)
+	maps.Copy(all, foreignFlags)
+	for name, path := range all {
 		if !known[path] {
 			t.Errorf("%s is said to be %s, which does not exist", name, path)
 		}

@@ -28,6 +28,33 @@ var foreign = map[string]string{
 	"certfile": "http.tls.certificate", "keyfile": "http.tls.key", "enablethreads": "workers.threads",
 }
 
+// foreignFlags are names that are flags there and something else, or nothing, as keys.
+var foreignFlags = map[string]string{
+	"workers": "workers.processes", "w": "workers.processes", "p": "workers.processes", "b": "http.listen", "s": "uwsgi.listen",
+	"t": "workers.request_timeout", "e": "app.env", "H": "app.python", "env": "app.env", "rawenv": "app.env",
+}
+
+// HereItIs translates a flag of uWSGI or gunicorn into the one that does the same here, or into the key where there is no
+// flag for it: "--processes", "app.env in penknife.yaml". Empty for what is not known.
+func HereItIs(flag string) string {
+	path := foreignFlags[plainName.Replace(flag)]
+	if path == "" {
+		path = foreign[strings.ToLower(plainName.Replace(flag))]
+	}
+	if path == "app.wsgi" {
+		return "an argument: penknife serve mysite.wsgi:application"
+	}
+	for _, key := range Keys() {
+		if key.Flag != "" && (key.Path == path || key.Path+".listen" == path) {
+			return "--" + key.Flag
+		}
+	}
+	if path == "" {
+		return ""
+	}
+	return path + " in " + DefaultFile
+}
+
 var plainName = strings.NewReplacer("-", "", "_", "", " ", "", ".", "")
 
 // suggestKey gives "; did you mean …?" for a key that does not exist in the section, or nothing.

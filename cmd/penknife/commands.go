@@ -35,8 +35,9 @@ const serveName = "serve"
 func (p *program) serveCommand() *cobra.Command {
 	var settings settingFlags
 	cmd := &cobra.Command{
-		Use:   serveName + " [MODULE:CALLABLE]",
-		Short: "Serve an application until SIGTERM",
+		Use:        serveName + " [MODULE:CALLABLE]",
+		SuggestFor: []string{"start", "run"},
+		Short:      "Serve an application until SIGTERM",
 		Long: "Serve an application until SIGTERM. With nothing else said, HTTP is served on " + configs.DefaultListen +
 			",\nor on 0.0.0.0:$PORT if that is set. A flag wins over the environment, that over the file.\n\n" +
 			"ADDR is HOST:PORT, :PORT (loopback), unix:PATH or a path that begins with / or ./, or unix:@abstract.",

@@ -141,6 +141,8 @@ func explainFlagError(cmd *cobra.Command, err error) error {
 	hint := fmt.Sprintf("; see %s --help", cmd.CommandPath())
 	if near := configs.Nearest(name, known); near != "" {
 		hint = "; did you mean --" + near + "?"
+	} else if here := configs.HereItIs(name); here != "" && cmd.Flags().Lookup("processes") != nil {
+		hint = "; here it is " + here
 	}
 	return &usageError{fmt.Sprintf("%s: there is no flag %s%s%s", cmd.CommandPath(), dashes, name, hint)}
 }

@@ -77,8 +77,9 @@ func (e *reloadError) exitCode() int {
 func (p *program) reloadCommand() *cobra.Command {
 	var r remote
 	cmd := &cobra.Command{
-		Use:   "reload",
-		Short: "Replace the application by its new code and configuration without losing a request",
+		Use:        "reload",
+		SuggestFor: []string{"restart"},
+		Short:      "Replace the application by its new code and configuration without losing a request",
 		Long: "Replace the application by its new code and configuration without losing a request. Returns when the new\n" +
 			"workers serve. If they cannot, nothing is changed: the reason is printed and the exit code is 2 for the\n" +
 			"configuration, 3 for the application, 1 for anything else." + remoteHelp,
@@ -124,8 +125,9 @@ func (p *program) reopenLogsCommand() *cobra.Command {
 func (p *program) upgradeCommand() *cobra.Command {
 	var r remote
 	cmd := &cobra.Command{
-		Use:   "upgrade",
-		Short: "Let a new process of the program on disk take over without losing a request",
+		Use:        "upgrade",
+		SuggestFor: []string{"restart"},
+		Short:      "Let a new process of the program on disk take over without losing a request",
 		Long: "Let a new process of the program on disk take over without losing a request: a new version of penknife, or the\n" +
 			"same one with the whole configuration read anew. Returns when the new process serves; the old one finishes\n" +
 			"what it holds and leaves. If the new process cannot serve, nothing is changed: the reason is printed and the\n" +
