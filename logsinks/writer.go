@@ -28,6 +28,8 @@ type Options struct {
 	// Dropped is told how many records were lost for want of room or because the target failed. It is called by the
 	// Writer's goroutine, and after a target's failure with its error, else with nil.
 	Dropped func(records int, err error)
+	// Written is told of each write that the target has taken, by the same goroutine. May be nil.
+	Written func()
 }
 
 // Writer is the way out of one log. All methods may be called from any goroutine at any time.
@@ -37,6 +39,7 @@ type Writer struct {
 	delay   time.Duration
 	limit   int
 	dropped func(int, error)
+	written func()
 
 	wake   chan struct{}   // of capacity 1: the buffer has its first record
 	full   chan struct{}   // of capacity 1: the buffer has reached flushSize
@@ -55,7 +58,7 @@ type Writer struct {
 // New makes a Writer. Records gather from now on, and are written once Start was called.
 func New(o Options) *Writer {
 	w := &Writer{
-		target: o.Target, framed: o.Target.Framed(), delay: o.Delay, limit: o.Limit, dropped: o.Dropped,
+		target: o.Target, framed: o.Target.Framed(), delay: o.Delay, limit: o.Limit, dropped: o.Dropped, written: o.Written,
 		wake: make(chan struct{}, 1), full: make(chan struct{}, 1), reopen: make(chan chan error),
 		quit: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -215,6 +218,8 @@ func (w *Writer) flush() {
 	if len(records) > 0 {
 		if lost, err := w.target.Write(records); err != nil {
 			w.dropped(lost, err)
+		} else if w.written != nil {
+			w.written()
 		}
 	}
 	if missing > 0 {

@@ -77,7 +77,7 @@ func (l *Logs) openMain(loaded *configs.Loaded, outputs *outputs, d Deps) error 
 		l.stderr = d.Stderr
 	}
 	complain := newComplainer(l.complainOfMain, d.Counter.Main)
-	l.main = logsinks.New(logsinks.Options{Target: target, Limit: int(cfg.Buffer), Dropped: complain.dropped})
+	l.main = logsinks.New(logsinks.Options{Target: target, Limit: int(cfg.Buffer), Dropped: complain.dropped, Written: complain.written})
 	l.log = newLogger(newHandler(cfg, &l.level, l.main, outputs.readBySystemd(cfg)), d)
 	return nil
 }
@@ -91,7 +91,7 @@ func (l *Logs) openAccess(loaded *configs.Loaded, outputs *outputs, d Deps, form
 	}
 	complain := newComplainer(l.complainOfAccess, d.Counter.Access)
 	l.access = logsinks.New(logsinks.Options{
-		Target: target, Delay: cfg.AccessDelay, Limit: int(cfg.Buffer), Dropped: complain.dropped,
+		Target: target, Delay: cfg.AccessDelay, Limit: int(cfg.Buffer), Dropped: complain.dropped, Written: complain.written,
 	})
 	l.lines = accesslog.New(format, l.access, wrapperOf(cfg), accesslog.Filter{Status: cfg.AccessStatus, Slow: cfg.AccessSlow})
 	return nil
