@@ -12,9 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// DefaultJournal is where systemd-journald listens (systemd-journald.service(8)).
-const DefaultJournal = "/run/systemd/journal/socket"
-
 // socketTime bounds each write to a socket.
 const socketTime = 2 * time.Second
 

@@ -84,9 +84,6 @@ func (s *Set) Handler() http.Handler {
 // Show adds what has metrics of its own, such as the application's. Names that it does not announce must not be ours.
 func (s *Set) Show(c prometheus.Collector) error { return s.registry.Register(c) }
 
-// Gather gives the present values.
-func (s *Set) Gather() prometheus.Gatherer { return s.registry }
-
 func registerBuildInfo(registry *prometheus.Registry, version string) {
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "penknife_build_info",

@@ -17,7 +17,6 @@ import (
 // Numbers are big endian.
 const (
 	envelopeMagic = "PK\x01\x00"
-	startSize     = 20 // magic and times
 	fixedSize     = 26 // everything before the tags
 	versionSize   = 8
 )

@@ -268,35 +268,6 @@ func TestAtomicOverMachines(t *testing.T) {
 	}
 }
 
-func TestManyInRedis(t *testing.T) {
-	_, a, b := twoNodes(t)
-	var pairs []Pair
-	var keys []string
-	for i := range 50 {
-		item := &Item{Value: []byte(fmt.Sprint(i))}
-		if i%5 == 0 {
-			item.Tags = []string{"t", fmt.Sprint("t", i)}
-		}
-		pairs, keys = append(pairs, Pair{fmt.Sprint("k", i), item}), append(keys, fmt.Sprint("k", i))
-	}
-	if refused, err := a.SetMany(pairs); len(refused) > 0 || err != nil {
-		t.Fatal(refused, err)
-	}
-	for i, item := range b.GetMany(append(keys, "none")) {
-		if (item == nil) != (i == 50) || item != nil && string(item.Value) != fmt.Sprint(i) {
-			t.Fatalf("%d: %v", i, item)
-		}
-	}
-	if n, err := a.PurgeTag("t"); n != 10 || err != nil {
-		t.Fatal(n, err)
-	}
-	for i, item := range a.GetMany(keys) {
-		if (item == nil) != (i%5 == 0) {
-			t.Fatalf("%d: %v", i, item)
-		}
-	}
-}
-
 // TestDifferentLimits has a penknife that takes small items only beside one that takes larger ones.
 func TestDifferentLimits(t *testing.T) {
 	redis := testkit.StartRedis(t)

@@ -223,32 +223,3 @@ func (s *Store) forgetPrefix(prefix string) int {
 	}
 	return s.local.removePrefix(prefix)
 }
-
-// setManyShared stores what has no tags in one step, and the rest one by one.
-func (s *Store) setManyShared(entries []*entry) {
-	var plain []*entry
-	var tickets []ticket
-	var commands rueidis.Commands
-	for _, e := range entries {
-		if len(e.item.Tags) > 0 || e.item.expired(s.options.Now()) || s.remote.oweIfAway(s.options.Namespace, oweKey, e.key) {
-			s.setShared(e)
-			continue
-		}
-		plain, tickets, commands = append(plain, e), append(tickets, s.take(e.key)), append(commands, s.plainSet(e))
-	}
-	if len(plain) == 0 {
-		return
-	}
-	_ = s.call(func(ctx context.Context) error {
-		for i, answer := range s.remote.client.DoMulti(ctx, commands...) {
-			if err := answer.Error(); err != nil {
-				s.remote.failures.Add(1)
-				s.remote.owe(s.options.Namespace, oweKey, plain[i].key, err)
-				s.keepAway(plain[i])
-				continue
-			}
-			s.keepWritten(tickets[i], plain[i])
-		}
-		return nil
-	})
-}

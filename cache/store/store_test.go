@@ -263,18 +263,6 @@ func TestAtomicAgainstEachOther(t *testing.T) {
 	}
 }
 
-func TestMany(t *testing.T) {
-	s := newStore(t, 1<<20, func(o *Options) { o.MaxItem = 10_000 })
-	refused, err := s.SetMany([]Pair{{"a", &Item{Value: []byte("1")}}, {"b", &Item{Value: make([]byte, 20_000)}}, {"c", &Item{Value: []byte("3")}}})
-	if len(refused) != 1 || refused[0] != "b" || !errors.Is(err, ErrTooLarge) {
-		t.Fatal(refused, err)
-	}
-	items := s.GetMany([]string{"c", "b", "a"})
-	if string(items[0].Value) != "3" || items[1] != nil || string(items[2].Value) != "1" {
-		t.Fatal(items)
-	}
-}
-
 func TestTop(t *testing.T) {
 	s := newStore(t, 1<<20, nil)
 	for i := range 20 {

@@ -6,12 +6,6 @@ import (
 	"time"
 )
 
-// Pair is a key with its item.
-type Pair struct {
-	Key  string
-	Item *Item
-}
-
 // Add is Set for a key that has nothing. It tells whether it stored.
 func (s *Store) Add(key string, item *Item) (added bool, err error) {
 	e, err := s.newEntry(key, *item)
@@ -103,50 +97,4 @@ func (s *Store) Touch(key string, expires time.Time) (there bool, err error) {
 // changeHeld is local.change that takes what must not be given out for nothing.
 func (s *Store) changeHeld(key string, decide func(old *entry) *entry) {
 	s.local.change(key, func(old *entry) *entry { return decide(s.held(old, old != nil)) })
-}
-
-// GetMany gives the item of each key in the order of the keys, nil for what is not there. With Redis it asks once.
-func (s *Store) GetMany(keys []string) []*Item {
-	items := make([]*Item, len(keys))
-	var absent []string
-	var places []int
-	for i, key := range keys {
-		e := s.held(s.local.get(key))
-		if e == nil && s.Asks() {
-			absent, places = append(absent, key), append(places, i)
-			continue
-		}
-		items[i], _ = s.count(e)
-	}
-	if len(absent) > 0 {
-		for i, e := range s.fetch(absent) {
-			items[places[i]], _ = s.count(e)
-		}
-	}
-	return items
-}
-
-// SetMany stores each pair as Set does and gives the keys that were refused with the first of the reasons. Each key is
-// changed atomically, not all of them at once. With Redis, the pairs without tags go there in one step.
-func (s *Store) SetMany(pairs []Pair) (refused []string, err error) {
-	entries := make([]*entry, 0, len(pairs))
-	for _, p := range pairs {
-		e, problem := s.newEntry(p.Key, *p.Item)
-		if problem == nil {
-			entries = append(entries, e)
-			continue
-		}
-		refused = append(refused, p.Key)
-		if err == nil {
-			err = problem
-		}
-	}
-	if s.remote != nil {
-		s.setManyShared(entries)
-		return refused, err
-	}
-	for _, e := range entries {
-		s.local.put(e)
-	}
-	return refused, err
 }
