@@ -36,6 +36,9 @@ func (o *opener) beneath(root, name string) (*os.File, error) {
 		return beneathGo(root, name)
 	}
 	dir, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	for err == unix.EINTR { //nolint:errorlint // system calls give bare numbers
+		dir, err = unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -250,7 +250,10 @@ func (b *spool) Release() {
 
 // unlinkedFile makes a file that disappears with its descriptor, whatever happens to this process.
 func unlinkedFile(dir string) (*os.File, error) {
-	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	fd, err := -1, error(unix.EINTR)
+	for errors.Is(err, unix.EINTR) { // a signal of the runtime's own, while a file system over a network answers
+		fd, err = unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	}
 	if err == nil {
 		return os.NewFile(uintptr(fd), "request body"), nil
 	}

@@ -20,6 +20,7 @@
 //
 // The scenarios are 31. Where other packages hold one already, it is not repeated here:
 //
+//	      calls into the kernel that fail  TestCallsFail, TestForksFail
 //	 1 2  a worker killed, all of them      TestOneWorkerKilled, TestAllWorkersKilled
 //	 3 4  reloads, broken configuration     TestReloadsUnderLoad, TestHalfWrittenConfigurations
 //	 5 30 hangs, uninterruptible, stopped   TestHangs, TestUninterruptible, TestStopped, TestStoppedForLong, TestIdleWorkerStopped

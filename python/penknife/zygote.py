@@ -101,7 +101,12 @@ def fork_orphan() -> int:
     """
     flush()
     reader, writer = os.pipe()
-    middle = signals.fork()
+    try:
+        middle = signals.fork()
+    except OSError:  # too many processes: Go tries again and again
+        os.close(reader)
+        os.close(writer)
+        raise
     if middle == 0:
         return _in_the_middle(reader, writer)
     os.close(writer)
