@@ -7,6 +7,11 @@
 // then the workers, then what is left. A server that succeeds another one (succeed.go) starts its workers first and accepts
 // when the other one says so; the one that is succeeded (upgrade.go) leaves sockets and files to it.
 //
-// Goroutines: Run's caller (stages, signals); one for the engine's Start; one per listener that accepts; the reloader; an upgrade that runs; the watchdog, if the service manager wants one; while stopping, one that waits for a further signal. Run waits for all of them before it returns.
+// What needs nothing of the whole is below: the logs (server/logs), the certificates of listeners (server/encryption), samples of
+// the last minutes (server/history), what processes use (server/usage), and how the Go process itself runs (server/tuning).
+//
+// Goroutines: Run's caller (stages, signals); one for the engine's Start; one per listener that accepts; the reloader; an
+// upgrade that runs; the watchdog, if the service manager wants one; while stopping, one that waits for a further signal. Run
+// waits for all of them, and for those of the packages below, before it returns.
 // Locks: reloader.mu and upgrader.mu, both leaves.
 package server

@@ -136,9 +136,10 @@ func (s *supervisor) tired(w *worker, now time.Time) bool {
 	return w.handle.cpuTime() > l.cpu
 }
 
-// replaceable is how many workers may be replaced now: so many at a time (workers.max_unavailable) that those that still
-// leave count, unless that takes longer than the grace period; in a crash loop one, when it is time to try again; never so that there are more than
-// twice as many processes, since there is no limit for a response that somebody reads slowly.
+// replaceable is how many workers may be replaced now. It is workers.max_unavailable, less those that are leaving
+// because they were replaced; one that takes longer than the grace period to leave no longer counts. In a crash loop it
+// is 0 while a worker starts, and until it is time to try again. There are never more than twice as many processes as
+// wanted, since a response that a client reads slowly may keep a leaving worker for any time.
 func (s *supervisor) replaceable(now time.Time) int {
 	leaving, counted := 0, 0
 	for _, w := range s.workers {
