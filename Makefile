@@ -53,7 +53,7 @@ check: build lint ## what is fast: build, lint, the tests that do not drive the 
 race: build ## the tests that do not drive the built binary, under the race detector
 	$(GO) test -race -shuffle=on $(UNITS)
 
-model: ## run the shared-memory queue in every order, each scenario for MODELTIME, and break it in 46 ways
+model: ## run the shared-memory queue in every order, each scenario for MODELTIME, and break it in 47 ways
 	$(GO) test ./internal/interleave/... -v -timeout 3h -args -model $(MODELTIME)
 
 sanitize: deps ## the accelerator's tests with gcc's address and undefined-behaviour sanitizers
