@@ -3,6 +3,11 @@
 #include "accel.h"
 
 static int block_of(PyObject *item, char **data, Py_ssize_t *size) {
+    if (PyUnicode_Check(item)) {
+        PyErr_Format(PyExc_TypeError,
+                     "the application returned a block that is not bytes (PEP 3333): %.200R; return [text.encode()]", item);
+        return -1;
+    }
     if (!PyBytes_Check(item)) {
         PyErr_Format(PyExc_TypeError, "the application returned a block that is not bytes (PEP 3333): %.200R", item);
         return -1;
