@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -74,6 +75,9 @@ func TestHardStops(t *testing.T) {
 			s.Wait(t, 5*time.Second)
 			if took := time.Since(start); took > 900*time.Millisecond {
 				t.Errorf("it left after %v\n%s", took, s.Output())
+			}
+			if strings.Contains(s.Output(), "workers.grace_period") {
+				t.Errorf("the grace period of a minute is blamed:\n%s", s.Output())
 			}
 			s.CheckNobodyLeft(t, below)
 			s.CheckSocketsGone(t)
