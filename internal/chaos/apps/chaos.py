@@ -52,8 +52,10 @@ def note(sign, number):
     """One line in the journal. It is opened each time: the descriptor could have been closed, and be another's now."""
     try:
         journal = os.open(os.environ["JOURNAL"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-        os.write(journal, b"%s %d %s\n" % (sign.encode(), os.getpid(), number.encode()))
-        os.close(journal)
+        try:
+            os.write(journal, b"%s %d %s\n" % (sign.encode(), os.getpid(), number.encode()))
+        finally:
+            os.close(journal)
     except OSError:
         pass  # a fault has taken the descriptors away
 
