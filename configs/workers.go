@@ -44,9 +44,8 @@ var workerDocs = map[string]keyDoc{
 	"workers.threads": {flag: "threads", min: 1, max: 1024,
 		doc: "Threads in each process. More than 1 needs an application that is thread-safe."},
 	"workers.queue": {flag: "queue", min: 1, max: 1 << 16,
-		doc: "How many requests may wait for a worker, beside those that run: 503 above. Workers that may come " +
-			"(`workers.max_processes`, the upper end of `workers.processes`) have their places already; as long as they " +
-			"are not there, that many more requests wait."},
+		doc: "How many requests may wait for a worker, beside those that run: 503 above. A worker that starts counts " +
+			"from its start."},
 	"workers.queue_timeout": {flag: "queue-timeout", max: day,
 		doc: "How long a request may wait for a worker: 503. 0 is no limit."},
 	"workers.request_timeout": {flag: "request-timeout", max: day,

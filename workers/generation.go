@@ -27,7 +27,6 @@ type generation struct {
 	supervisor *supervisor
 	launcher   *zygoteLauncher
 	config     Config // with a number in place of auto
-	places     int    // for requests, waiting or running
 }
 
 // newGeneration makes everything but processes.
@@ -37,9 +36,10 @@ func newGeneration(number uint64, c Config, d Deps, h *host) (*generation, error
 	limits := newBounds(c.Workers)
 	indexes := min(2*limits.most+2, configs.MaxLanes/threads) // every worker may overlap its successor, if there is room
 	mail := newMailbox()
-	g := &generation{number: number, config: c, places: c.Workers.Queue + limits.most*threads}
+	g := &generation{number: number, config: c}
 	options := link.Options{
-		Slots:          g.places,
+		Slots:          c.Workers.Queue + limits.most*threads,
+		Waiting:        c.Workers.Queue,
 		Workers:        indexes,
 		Threads:        threads,
 		MaxVars:        int(c.Limits.HeaderBlock) + headRoom,

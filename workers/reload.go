@@ -75,6 +75,6 @@ func (g *generation) snapshot() Snapshot {
 		w := &snapshot.Workers[i]
 		w.Busy, w.Served, w.Occupied = held[w.Index], g.queue.Served(w.Index), g.queue.BusyTime(w.Index)
 	}
-	snapshot.InFlight, snapshot.Places, snapshot.Threads = g.queue.InFlight(), g.places, g.launcher.settings.Threads
+	snapshot.InFlight, snapshot.Places, snapshot.Threads = g.queue.InFlight(), g.queue.Places(), g.launcher.settings.Threads
 	return snapshot
 }

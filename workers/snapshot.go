@@ -11,7 +11,7 @@ type Snapshot struct {
 	RetryAt    time.Time // when the next one may start; zero without a crash loop
 	InFlight   int       // requests waiting, being served, or being sent to their clients
 	Waiting    int       // those that no worker has taken yet
-	Places     int       // how many there can be in flight
+	Places     int       // how many there can be in flight with the present workers
 	Threads    int       // requests that each worker can hold at once
 	Workers    []WorkerStatus
 	Scaling    Scaling

@@ -26,6 +26,30 @@ func (a *account) open(now int64) {
 	a.busy, a.asked = 0, now
 }
 
+// makeRoom fits the number of places to the workers that live: Options.Waiting beside what they can hold.
+func (q *Queue) makeRoom() {
+	places := q.slots.count
+	if q.opts.Waiting > 0 {
+		lanes := 0
+		for i := range q.accounts {
+			if q.accounts[i].lives.Load() {
+				lanes += q.mem.threads
+			}
+		}
+		places = min(places, q.opts.Waiting+lanes)
+	}
+	q.freeMu.Lock()
+	defer q.freeMu.Unlock()
+	q.places = places
+}
+
+// Places is how many requests may be in flight or wait now.
+func (q *Queue) Places() int {
+	q.freeMu.Lock()
+	defer q.freeMu.Unlock()
+	return q.places
+}
+
 // WorkerIs notes which process has a worker index; Request.Trace.PID is filled from it. WorkerStarting forgets it.
 func (q *Queue) WorkerIs(worker, pid int) { q.accounts[worker].pid.Store(int64(pid)) }
 

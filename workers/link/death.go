@@ -10,6 +10,7 @@ import (
 func (q *Queue) WorkerStarting(worker int) {
 	q.accounts[worker].open(q.clock.now())
 	q.accounts[worker].lives.Store(true)
+	q.makeRoom()
 	q.ring.resetWorker(worker)
 }
 
@@ -20,6 +21,7 @@ func (q *Queue) StopWorker(worker int) { q.ring.stopWorker(worker) }
 // it held get KindWorkerDied with the cause. It returns their number. A waiting request is passed to another lane.
 func (q *Queue) WorkerDied(worker int, cause string) (lost int) {
 	q.accounts[worker].lives.Store(false)
+	q.makeRoom()
 	for s := range q.slots.made() {
 		if s.lose(worker, cause) {
 			lost++

@@ -9,6 +9,7 @@ import (
 // Options says how large a queue is and whom it tells about trouble.
 type Options struct {
 	Slots   int // requests in flight or waiting: more get KindOverloaded
+	Waiting int // of these, beside as many as the workers that live have lanes; 0: no such bound
 	Workers int // worker indexes that may exist at once: processes and their replacements
 	Threads int // lanes of each worker
 

@@ -25,6 +25,7 @@ type Queue struct {
 	freeMu  sync.Mutex
 	free    []int32         // stack: the slot used last is used next, so that few pages are touched
 	drained []chan struct{} // closed when every slot is free or forsaken
+	places  int             // that may be taken now: see makeRoom
 	peak    int             // most slots that were in use at once since the last scan
 
 	forsaken int // slots that nobody waits for, since their worker was killed and does not go; freeMu guards it too
@@ -71,6 +72,7 @@ func New(o Options) (*Queue, error) {
 		q.accounts[i].open(q.clock.now())
 	}
 	q.slots = newSlots(q, g.slots)
+	q.makeRoom()
 	for i := g.slots - 1; i >= 0; i-- {
 		q.free = append(q.free, int32(i))
 	}
@@ -136,7 +138,7 @@ func (q *Queue) submit(req *gateway.Request, body Spool) (*slot, error) {
 	}
 	s := q.takeFree()
 	if s == nil {
-		return nil, gateway.Errorf(gateway.KindOverloaded, "all %d places of the queue are taken (workers.queue)", q.slots.count)
+		return nil, gateway.Errorf(gateway.KindOverloaded, "all %d places of the queue are taken (workers.queue)", q.Places())
 	}
 	if err := s.load(req, body); err != nil { // nobody else looks at an idle slot: no lock
 		q.putFree(s)
@@ -203,7 +205,7 @@ func (q *Queue) takeFree() *slot {
 	q.freeMu.Lock()
 	defer q.freeMu.Unlock()
 	last := len(q.free) - 1
-	if last < 0 {
+	if last < 0 || q.slots.count-len(q.free) >= q.places {
 		return nil
 	}
 	index := q.free[last]
