@@ -249,3 +249,35 @@ func TestFull(t *testing.T) {
 		t.Error("the log does not say why")
 	}
 }
+
+// TestComesBackUnderConstantChanges: changes that never pause, each of which has to be made up for, do not keep Redis out of use.
+func TestComesBackUnderConstantChanges(t *testing.T) {
+	redis := testkit.StartRedis(t)
+	n := newNode(t, redis.URL(), nil)
+	n.awaitState(t, Up)
+	redis.Kill(t)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() { // ended by stop
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if err := n.Set(fmt.Sprintf("load-%d-%d", g, i%10), &Item{Value: []byte("x")}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	n.awaitState(t, Away)
+	redis.Start(t)
+	n.awaitState(t, Up)
+	close(stop)
+	wg.Wait()
+	if got := n.remote.Stats(); got.Owed != 0 && got.State == Up {
+		t.Errorf("%+v", got)
+	}
+}

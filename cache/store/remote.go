@@ -37,8 +37,9 @@ type Remote struct {
 
 	mu      sync.Mutex // guards everything below; a leaf
 	owed    map[string]*debts
-	since   time.Time // of the present state
-	reason  error     // why it is away
+	held    chan struct{} // nil unless changes wait for the end of an attempt, which closes it
+	since   time.Time     // of the present state
+	reason  error         // why it is away
 	stopped bool
 
 	failures, trips, invalidations atomic.Uint64

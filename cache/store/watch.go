@@ -22,8 +22,14 @@ const (
 // at once, because the change is owed from then on.
 const maxStrikes = 3
 
-// maxRounds bounds how often new debts are paid before an attempt is given up.
-const maxRounds = 50
+// maxRounds bounds how often new debts are paid before an attempt is given up. With freeRounds done, changes that come wait for the
+// end of the attempt, at most for holdTime: otherwise Redis would stay away for as long as changes come faster than one can
+// be paid.
+const (
+	maxRounds  = 50
+	freeRounds = 5
+	holdTime   = 100 * time.Millisecond
+)
 
 var errBusy = errors.New("more changes come in than can be made up for")
 
@@ -75,9 +81,12 @@ func (r *Remote) attempt(ctx context.Context) error {
 	for _, s := range r.stores {
 		s.options.Purged("") // what was announced meanwhile, we have not heard
 	}
-	for range maxRounds {
+	for round := range maxRounds {
 		if err != nil {
 			break
+		}
+		if round == freeRounds {
+			defer r.hold()()
 		}
 		owed := r.takeDebts()
 		if len(owed) == 0 && r.rise() {
@@ -230,18 +239,51 @@ func (r *Remote) owe(namespace string, debt debtKind, text string, reason error)
 	r.fallen(fell, reason)
 }
 
-// oweIfAway notes a change if Redis is away, and tells whether it is.
+// hold lets changes wait until the function that it gives is called.
+func (r *Remote) hold() (release func()) {
+	held := make(chan struct{})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.held = held
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.held = nil
+		close(held)
+	}
+}
+
+// oweIfAway notes a change if Redis is away, and tells whether it is. It may wait for holdTime, to see whether Redis comes back.
 func (r *Remote) oweIfAway(namespace string, debt debtKind, text string) bool {
+	away, held := r.oweUnlessHeld(namespace, debt, text, false)
+	if held == nil {
+		return away
+	}
+	timer := time.NewTimer(holdTime)
+	defer timer.Stop()
+	select {
+	case <-held:
+	case <-timer.C:
+	}
+	away, _ = r.oweUnlessHeld(namespace, debt, text, true)
+	return away
+}
+
+// oweUnlessHeld is oweIfAway, but gives what to wait for if changes are held up, unless that is over.
+func (r *Remote) oweUnlessHeld(namespace string, debt debtKind, text string, waited bool) (away bool, held chan struct{}) {
 	if r.up.Load() {
-		return false
+		return false, nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.up.Load() {
-		return false
+	switch {
+	case r.up.Load():
+		return false, nil
+	case r.held != nil && !waited && !r.stopped:
+		return true, r.held
 	}
 	r.oweLocked(namespace, debt, text)
-	return true
+	return true, nil
 }
 
 func (r *Remote) oweLocked(namespace string, debt debtKind, text string) {
