@@ -68,3 +68,31 @@ func TestLingerOn_StopInBetween(t *testing.T) {
 		t.Errorf("it lingers for %s after the stop", left)
 	}
 }
+
+// TestAnswerBeforeUnreadBytes: bytes behind the last request of a connection (old browsers send an empty line behind a
+// body) are answered by no reset, which would take from the client what it has not read of its answer. They come in the
+// segment of the body, of which the body's reader takes only its own.
+func TestAnswerBeforeUnreadBytes(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	for name, o := range map[string]options{"tcp": {}, "unix": {network: "unix"}, "tls": encrypted(t)} {
+		for _, line := range []string{"1.1\r\nConnection: close", "1.0"} {
+			t.Run(name+"/"+line[:3], func(t *testing.T) {
+				entered := make(chan struct{}, 1)
+				f := startFront(t, gateway.HandlerFunc(func(r *gateway.Request) (*gateway.Response, error) {
+					entered <- struct{}{}
+					if got, err := readAll(r); string(got) != "body" {
+						t.Errorf("%q, %v", got, err)
+					}
+					return whole(200, "", long), nil
+				}), o)
+				c := f.dial(t)
+				c.send("POST / HTTP/" + line + "\r\nHost: a\r\nContent-Length: 4\r\n\r\n")
+				<-entered
+				c.send("body\r\n")
+				if got := c.rest(); !strings.HasSuffix(got, "\r\n\r\n"+long) {
+					t.Errorf("%d bytes", len(got))
+				}
+			})
+		}
+	}
+}
