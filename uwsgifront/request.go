@@ -21,6 +21,7 @@ type cgi struct {
 	https, contentLength       []byte
 	headerID, plainID          []byte // HTTP_X_REQUEST_ID, REQUEST_ID
 	headerIDs                  int    // how often the first occurs
+	hosts                      int    // how often HTTP_HOST does
 }
 
 // parse fills the request from a var block and what has arrived of the body. The block is passed on as it came; views
@@ -41,6 +42,8 @@ func (c *conn) parse(block, received []byte) *refusal {
 		return refuseMethod
 	case !isToken(c.req.Method):
 		return refuseOddMethod
+	case found.hosts > 1: // the application would see both, and whatever goes by r.Host, such as the cache, one
+		return refuseHost
 	}
 	c.req.Vars = block
 	if c.srv.ids != nil {
@@ -77,6 +80,7 @@ func (c *conn) view(found *cgi, key, value []byte) {
 		r.Query = value
 	case "HTTP_HOST":
 		r.Host = value
+		found.hosts++
 	case "SERVER_PROTOCOL":
 		r.Proto = value
 	case "REMOTE_ADDR":
