@@ -125,8 +125,9 @@ def cached(environ, start_response, query):
     call is in the journal, by a number of its own."""
     call = "%s.%d.%d" % (query["id"], os.getpid(), next(CALLS))
     note("+", call)
-    if "hold" in query:
-        time.sleep(int(query["hold"]) / 1000)
+    if "gate" in query:
+        with open(query["gate"], "rb", buffering=0) as fifo:
+            fifo.read(1)
     headers = [TYPE, ("Cache-Control", "max-age=60")]
     if "add" in query:
         headers.append(tuple(query["add"].split(": ")))
