@@ -48,9 +48,33 @@ func (s *tampering) traced(want bool) error {
 	return err
 }
 
-// stop lets everything succeed again, and gives the lines of strace about the calls that did not.
+// standsStill gives an error unless strace has seen every thread of the process stop, outside of any call, or end.
+func (s *tampering) standsStill() error {
+	if s.strace.Exited() {
+		return nil
+	}
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", s.pid))
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(s.log)
+	if err != nil {
+		return err
+	}
+	if stopped := strings.Count(string(text), "--- stopped by SIGSTOP ---\n"); stopped < len(threads) {
+		return fmt.Errorf("%d of %d threads have stopped", stopped, len(threads))
+	}
+	return nil
+}
+
+// stop lets everything succeed again, and gives the lines of strace about the calls that did not. The process stands still
+// while strace leaves it: a call that is about to fail at that moment would give ENOSYS, which nobody asked for.
 func (s *tampering) stop(t *testing.T) (failed []string) {
 	t.Helper()
+	if err := syscall.Kill(s.pid, syscall.SIGSTOP); err == nil {
+		defer func() { _ = syscall.Kill(s.pid, syscall.SIGCONT) }()
+		testkit.Eventually(t, 5*time.Second, s.standsStill)
+	}
 	s.strace.Signal(t, syscall.SIGINT)
 	s.strace.Wait(t, 10*time.Second)
 	testkit.Eventually(t, 5*time.Second, func() error { return s.traced(false) })
