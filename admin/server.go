@@ -1,14 +1,10 @@
 package admin
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"penknife/control"
@@ -37,30 +33,19 @@ type Deps struct {
 	Log   *slog.Logger
 }
 
-// Server answers on one listener. Start and Shutdown may be called once each.
-type Server struct {
-	http http.Server
-	log  *slog.Logger
-	done chan struct{} // closed when the accept loop has ended
-
-	released atomic.Bool
-}
+// Server is the admin listener's.
+type Server struct{ *control.Serving }
 
 // New makes a server that does nothing yet.
 func New(deps Deps) *Server {
-	return &Server{
-		http: http.Server{
-			Handler:        newMux(deps),
-			ReadTimeout:    readTimeout,
-			WriteTimeout:   writeTimeout,
-			IdleTimeout:    idleTimeout,
-			MaxHeaderBytes: headerLimit,
-			ConnContext:    rememberPeer,
-			ErrorLog:       slog.NewLogLogger(deps.Log.Handler(), slog.LevelDebug),
-		},
-		log:  deps.Log,
-		done: make(chan struct{}),
-	}
+	return &Server{control.NewServing("admin", &http.Server{
+		Handler:        newMux(deps),
+		ReadTimeout:    readTimeout,
+		WriteTimeout:   writeTimeout,
+		IdleTimeout:    idleTimeout,
+		MaxHeaderBytes: headerLimit,
+		ConnContext:    rememberPeer,
+	}, deps.Log)}
 }
 
 func newMux(deps Deps) *http.ServeMux {
@@ -129,34 +114,4 @@ func answer(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, text+"\n") // a client that left needs no answer
-}
-
-// Start serves on the listener, which it takes over, and returns at once.
-func (s *Server) Start(listener net.Listener) {
-	// The accept loop is stopped by Shutdown, which waits for done.
-	go func() {
-		defer close(s.done)
-		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !s.released.Load() {
-			s.log.Error("admin listener ended", "error", err)
-		}
-	}()
-}
-
-// Release closes the listener, for a successor that accepts on the same socket, and lets go of clients that wait with
-// their connection, so that they find the successor. Shutdown must follow.
-func (s *Server) Release(listener net.Listener) error {
-	s.released.Store(true)
-	s.http.SetKeepAlivesEnabled(false)
-	return listener.Close()
-}
-
-// Shutdown closes the listener, lets answers that are under way finish until ctx ends, then cuts them. It returns
-// when the accept loop is over.
-func (s *Server) Shutdown(ctx context.Context) error {
-	err := s.http.Shutdown(ctx)
-	if err != nil {
-		err = errors.Join(err, s.http.Close())
-	}
-	<-s.done
-	return err
 }

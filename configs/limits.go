@@ -45,7 +45,8 @@ var limitDocs = map[string]keyDoc{
 			"to its temporary file as soon as it is longer than 64KiB."},
 	"limits.temp_dir": {doc: "Where large request bodies wait for a worker. Empty: `$TMPDIR`, then `/tmp`."},
 	"limits.connections": {min: 1, max: 1 << 20,
-		doc: "Client connections open at once, over all listeners. Further ones are turned away with 503."},
+		doc: "Client connections open at once, over all listeners. Further ones are turned away with 503. A quarter of the descriptors that " +
+			"penknife may have (`LimitNOFILE`, `ulimit -n`), and 64 at least, are not for clients: if that leaves fewer, it is fewer, and the log says so."},
 	"limits.client_connections": {max: 1 << 20,
 		doc: "HTTP connections that one address may have open; an IPv6 client is its /64. Further ones get 429. Peers on unix sockets and in " +
 			"`http.trusted_proxies` are not counted. 0 is no limit."},

@@ -3,12 +3,10 @@ package control
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
-	"sync/atomic"
 	"time"
 )
 
@@ -41,20 +39,17 @@ type Deps struct {
 	Log   *slog.Logger
 }
 
-// Server answers on one listener. Start and Shutdown may be called once each.
+// Server is the control socket's.
 type Server struct {
-	http http.Server
+	*Serving
 	deps Deps
 	own  func() uint32                       // user that may speak, beside root; it may change once
 	peer func(net.Conn) (Credentials, error) // PeerOf, but for tests
-	done chan struct{}                       // closed when the accept loop has ended
-
-	released atomic.Bool
 }
 
 // New makes a server that does nothing yet.
 func New(deps Deps) *Server {
-	s := &Server{deps: deps, own: func() uint32 { return uint32(os.Geteuid()) }, peer: PeerOf, done: make(chan struct{})}
+	s := &Server{deps: deps, own: func() uint32 { return uint32(os.Geteuid()) }, peer: PeerOf}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, deps.Status()) })
 	mux.HandleFunc("GET /report", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, deps.Report()) })
@@ -63,13 +58,12 @@ func New(deps Deps) *Server {
 	if deps.Calls != nil {
 		mux.HandleFunc("GET "+CallsPath, s.takeCalls)
 	}
-	s.http = http.Server{
+	s.Serving = NewServing("control socket", &http.Server{
 		Handler:           s.guard(mux),
 		ReadHeaderTimeout: headerTimeout, // and none for the rest: a reload takes its time
 		MaxHeaderBytes:    headerLimit,
 		ConnContext:       s.remember,
-		ErrorLog:          slog.NewLogLogger(deps.Log.Handler(), slog.LevelDebug),
-	}
+	}, deps.Log)
 	return s
 }
 
@@ -107,34 +101,4 @@ func answer(w http.ResponseWriter, status int, document any) {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	_ = encoder.Encode(document) // a client that left needs no answer
-}
-
-// Start serves on the listener, which it takes over, and returns at once.
-func (s *Server) Start(listener net.Listener) {
-	// The accept loop is stopped by Shutdown, which waits for done.
-	go func() {
-		defer close(s.done)
-		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !s.released.Load() {
-			s.deps.Log.Error("control socket ended", "error", err)
-		}
-	}()
-}
-
-// Release closes the listener, for a successor that accepts on the same socket. What is under way goes on until
-// Shutdown, which must follow.
-func (s *Server) Release(listener net.Listener) error {
-	s.released.Store(true)
-	s.http.SetKeepAlivesEnabled(false)
-	return listener.Close()
-}
-
-// Shutdown closes the listener, lets answers that are under way finish until ctx ends, then cuts them. It returns
-// when the accept loop is over.
-func (s *Server) Shutdown(ctx context.Context) error {
-	err := s.http.Shutdown(ctx)
-	if err != nil {
-		err = errors.Join(err, s.http.Close())
-	}
-	<-s.done
-	return err
 }

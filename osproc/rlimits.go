@@ -40,3 +40,12 @@ func SetRlimits(limits map[string]uint64) error {
 	}
 	return nil
 }
+
+// OpenFiles gives how many descriptors this process may have open: the soft limit of nofile.
+func OpenFiles() (uint64, error) {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 0, fmt.Errorf("rlimit nofile: %w", err)
+	}
+	return limit.Cur, nil
+}

@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"penknife/osproc"
+	"penknife/server/tuning"
 )
 
 // processStage sets what holds for everything that comes after it: umask and limits. They need root, if anything does.
@@ -23,8 +24,27 @@ func (s *Server) processStage() stage {
 		if err != nil {
 			return s.loaded.Problem("process.rlimits", err)
 		}
+		if err := s.limitConnections(); err != nil {
+			return err
+		}
 		return s.findIdentity()
 	}}
+}
+
+// limitConnections takes limits.connections as far as there are descriptors: who comes then gets an answer, and the control
+// socket and the logs keep theirs.
+func (s *Server) limitConnections() error {
+	files, err := osproc.OpenFiles()
+	if err != nil {
+		return err
+	}
+	wanted := s.loaded.Config.Limits.Connections
+	s.maxConnections = tuning.Connections(wanted, files)
+	if s.maxConnections < wanted {
+		s.log.Warn("fewer connections than limits.connections says: there are not as many descriptors; raise LimitNOFILE or ulimit -n",
+			"connections", s.maxConnections, "configured", wanted, "descriptors", files)
+	}
+	return nil
 }
 
 // findIdentity looks up whom this process becomes, before sockets are opened: they get the new owner.

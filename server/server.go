@@ -130,8 +130,10 @@ type Server struct {
 	lastID      atomic.Uint64      // of requests
 	guards      guards
 	connections atomic.Int64 // open, over all fronts
-	began       time.Time
-	fast        bool // the stop waits for no request; set before it begins
+	// maxConnections is limits.connections, or as many as there are descriptors for; set by the process stage
+	maxConnections int
+	began          time.Time
+	fast           bool // the stop waits for no request; set before it begins
 
 	engineStarted chan error // of capacity 1: what the engine's Start returned
 	failed        chan error // of capacity 1: a part that ended by itself
@@ -291,8 +293,10 @@ func (s *Server) closeLogs() {
 
 // frontDeps is what a front end of that protocol gets from us.
 func (s *Server) frontDeps(protocol gateway.Front) frontDeps {
+	limits := s.loaded.Config.Limits
+	limits.Connections = s.maxConnections
 	return frontDeps{
-		limits: s.loaded.Config.Limits, handler: s.handler, observer: s.observer, log: s.log,
+		limits: limits, handler: s.handler, observer: s.observer, log: s.log,
 		counter: s.metrics.Fronts.Of(int(protocol)), nextID: s.nextID, ids: s.ids, open: &s.connections,
 		seats: s.guards.seats,
 	}

@@ -102,6 +102,37 @@ func TestDescriptorsRunOut(t *testing.T) {
 	})
 }
 
+// TestFewDescriptors: a process that may have 100 descriptors serves as many clients as leave some for itself, and tells
+// the others.
+func TestFewDescriptors(t *testing.T) {
+	a := begin(t, setup{idle: true, starter: starter(t, "ulimit -n 100 && exec")})
+	a.AwaitOutput(t, "fewer connections than limits.connections says")
+	var crowded crowd
+	defer crowded.leave()
+	crowded.join(t, a.Fronts()[0], 36, func(e *testkit.Exchange) error {
+		_, err := e.Write([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
+		if err == nil {
+			_, err = e.Receive()
+		}
+		return err
+	})
+	for _, c := range a.Fronts() {
+		if answer := c.Do(t, testkit.Call{Target: "/"}); answer.Status != 503 {
+			t.Errorf("%s: one client more: %d", c.Name, answer.Status)
+		}
+	}
+	a.status(t)
+	a.scrape(t)
+	crowded.leave()
+	testkit.Eventually(t, 5*time.Second, func() error {
+		if answer := a.Fronts()[0].Do(t, testkit.Call{Target: "/"}); answer.Status != 200 {
+			return fmt.Errorf("a client later: %d", answer.Status)
+		}
+		return nil
+	})
+	a.end(t, criterion{})
+}
+
 // renameLog does what logrotate does, when no file can be opened. The log has a spare descriptor for its next file.
 func (a *arena) renameLog(t *testing.T, path string) {
 	t.Helper()

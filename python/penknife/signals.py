@@ -47,7 +47,10 @@ def dump_stacks_to(fd: int, stack_signal: int) -> None:
     """Have the stacks go to penknife from now on, where they used to go to stderr. Nobody may ever wait for room."""
     import fcntl
 
-    high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 200)  # out of the range that applications guess at
+    try:
+        high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 200)  # out of the range that applications guess at
+    except OSError:  # fewer than 200 are allowed
+        high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
     os.set_blocking(high, False)
     os.close(fd)
     faulthandler.register(stack_signal, file=high, all_threads=True, chain=False)
