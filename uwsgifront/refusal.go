@@ -34,7 +34,7 @@ var (
 	refuseEmpty      = newRefusal("empty", gateway.KindBadRequest, "the packet has no variables")
 	refuseMethod     = newRefusal("method", gateway.KindBadRequest, "the packet has no REQUEST_METHOD (include uwsgi_params)")
 	refuseOddMethod  = newRefusal("method", gateway.KindBadRequest, "REQUEST_METHOD is not a token (RFC 9110 section 9.1)")
-	refuseHost       = newRefusal("host", gateway.KindBadRequest, "HTTP_HOST is there twice (RFC 9112 section 3.2)")
+	refuseHost       = newRefusal("host", gateway.KindBadRequest, "HTTP_HOST is there twice, with two hosts: leave one out (RFC 9112 section 3.2)")
 	refuseLength     = newRefusal("content_length", gateway.KindBadRequest, "CONTENT_LENGTH is not a number")
 	refuseLargeBlock = newRefusal("large_block", gateway.KindHeadTooLarge, "the variables are too large (limits.header_block)")
 	refuseManyVars   = newRefusal("many_vars", gateway.KindHeadTooLarge, "there are too many variables (limits.header_count)")

@@ -44,6 +44,8 @@ func TestRefusals(t *testing.T) {
 		{"Host twice", packet("REQUEST_METHOD=GET", "HTTP_HOST=a", "HTTP_HOST=b"), 400, "host", "HTTP_HOST"},
 		{"Host twice, the last one empty", packet("REQUEST_METHOD=GET", "HTTP_HOST=a", "HTTP_HOST="), 400, "host", "HTTP_HOST"},
 		{"Host twice, the first one empty", packet("REQUEST_METHOD=GET", "HTTP_HOST=", "HTTP_HOST=b"), 400, "host", "HTTP_HOST"},
+		{"Host thrice, the second one different", packet("REQUEST_METHOD=GET", "HTTP_HOST=a", "HTTP_HOST=b", "HTTP_HOST=a"), 400, "host", "HTTP_HOST"},
+		{"Host twice, addresses", packet("REQUEST_METHOD=GET", "HTTP_HOST=[::1]", "HTTP_HOST=[::2]:80"), 400, "host", "HTTP_HOST"},
 		{"empty key", frame(0, "\x00\x00\x01\x00v"), 400, "empty_key", "at byte 0"},
 		{"key overrun", frame(0, block("A=b")+"\x09\x00K"), 400, "key_overrun", "at byte 6"},
 		{"value overrun", frame(0, "\x01\x00K\x09\x00v"), 400, "value_overrun", "at byte 3"},

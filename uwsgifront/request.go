@@ -22,6 +22,7 @@ type cgi struct {
 	headerID, plainID          []byte // HTTP_X_REQUEST_ID, REQUEST_ID
 	headerIDs                  int    // how often the first occurs
 	hosts                      int    // how often HTTP_HOST does
+	otherHost                  bool   // two of them name different hosts
 }
 
 // parse fills the request from a var block and what has arrived of the body. The block is passed on as it came; views
@@ -42,7 +43,7 @@ func (c *conn) parse(block, received []byte) *refusal {
 		return refuseMethod
 	case !isToken(c.req.Method):
 		return refuseOddMethod
-	case found.hosts > 1: // the application would see both, and whatever goes by r.Host, such as the cache, one
+	case found.otherHost:
 		return refuseHost
 	}
 	c.req.Vars = block
@@ -79,8 +80,9 @@ func (c *conn) view(found *cgi, key, value []byte) {
 	case "QUERY_STRING":
 		r.Query = value
 	case "HTTP_HOST":
-		r.Host = value
 		found.hosts++
+		found.otherHost = found.otherHost || found.hosts > 1 && !sameHost(r.Host, value)
+		r.Host = value
 	case "SERVER_PROTOCOL":
 		r.Proto = value
 	case "REMOTE_ADDR":
@@ -105,6 +107,18 @@ func (c *conn) view(found *cgi, key, value []byte) {
 			found.headerIDs++
 		}
 	}
+}
+
+// sameHost compares two Host values without their ports. Debian's uwsgi_params for nginx have HTTP_HOST without a port, and
+// whoever needs the port adds a second HTTP_HOST. That one counts, here and in the worker.
+func sameHost(a, b []byte) bool { return bytes.EqualFold(withoutPort(a), withoutPort(b)) }
+
+func withoutPort(host []byte) []byte {
+	name := bytes.TrimRight(host, "0123456789")
+	if before, isPort := bytes.CutSuffix(name, []byte(":")); isPort {
+		return before
+	}
+	return host
 }
 
 // scheme is chosen as the worker chooses wsgi.url_scheme.

@@ -56,6 +56,16 @@ func TestLaterVariableWins(t *testing.T) {
 	}
 }
 
+// TestLaterHostWins: of hosts that differ in nothing but the port. TestRefusals has the others.
+func TestLaterHostWins(t *testing.T) {
+	for _, hosts := range [][2]string{{"a.test", "a.test:81"}, {"a.test:80", "A.test"}, {"[::1]", "[::1]:81"}, {"", ""}, {"81", "81"}} {
+		c, r := parsed(t, packet("REQUEST_METHOD=GET", "HTTP_HOST="+hosts[0], "HTTP_HOST="+hosts[1]))
+		if r != nil || string(c.req.Host) != hosts[1] {
+			t.Errorf("%q: %s, %v", hosts, c.req.Host, r)
+		}
+	}
+}
+
 func TestScheme(t *testing.T) {
 	for _, c := range []struct{ vars, want string }{
 		{"A=b", "http"}, {"REQUEST_SCHEME=https", "https"}, {"HTTPS=on", "https"}, {"HTTPS=ON", "https"}, {"HTTPS=1", "https"},

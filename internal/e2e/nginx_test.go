@@ -51,6 +51,18 @@ func checkNginxEnviron(t *testing.T, c testkit.Client) {
 	}
 }
 
+// TestNginxHostWithPort: what docs/nginx.md says to add after Debian's uwsgi_params, which have HTTP_HOST already. nginx sends
+// both, and the later one counts.
+func TestNginxHostWithPort(t *testing.T) {
+	s := serve(t, "probe:validated", testkit.Options{})
+	nginx := testkit.NginxPass(t, s.Uwsgi, "uwsgi_param HTTP_HOST $host;\n    uwsgi_param HTTP_HOST $host:$server_port;")
+	_, port, _ := strings.Cut(nginx.Address, ":")
+	got := decode[probed](t, nginx.Client().Do(t, testkit.Call{Headers: []string{"Host: example.org:" + port}}))
+	if host := got.text(t, "HTTP_HOST"); host != "example.org:"+port {
+		t.Errorf("HTTP_HOST is %q", host)
+	}
+}
+
 // TestNginxLargeHeaders sends 60 KiB of header fields, close to what one packet can carry.
 func TestNginxLargeHeaders(t *testing.T) {
 	s := serve(t, "probe:validated", testkit.Options{})

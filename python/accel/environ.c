@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum key_kind { KEY_PLAIN = 1, KEY_DROPPED, KEY_HTTPS, KEY_REQUEST_SCHEME, KEY_UWSGI_SCHEME, KEY_METHOD };
+enum key_kind { KEY_PLAIN = 1, KEY_DROPPED, KEY_HTTPS, KEY_REQUEST_SCHEME, KEY_UWSGI_SCHEME, KEY_METHOD, KEY_HOST };
 
 #define TABLE_SIZE 1024 /* a power of two */
 #define TABLE_MAX 512   /* entries */
@@ -57,6 +57,9 @@ static enum key_kind kind_of(const uint8_t *name, size_t size) {
     }
     if (is(name, size, "UWSGI_SCHEME")) {
         return KEY_UWSGI_SCHEME;
+    }
+    if (is(name, size, "HTTP_HOST")) {
+        return KEY_HOST;
     }
     return is(name, size, "REQUEST_METHOD") ? KEY_METHOD : KEY_PLAIN;
 }
@@ -162,10 +165,11 @@ static void note(pk_request *r, scheme *s, const entry *e, const uint8_t *value,
 }
 
 /* nginx before 1.23 passes a repeated header on as a repeated variable; CGI wants one with the values joined (RFC 3875,
- * section 4.1.18). Other variables are the front server's own, and there the later one wins. */
+ * section 4.1.18). Other variables are the front server's own, and there the later one wins. So it is with HTTP_HOST, as for
+ * whatever looks at the host before the worker. */
 static PyObject *join_repeated(PyObject *environ, entry *e, const uint8_t *name, size_t size, PyObject *value) {
     PyObject *before = NULL;
-    if (e->seen == serial && size > 5 && memcmp(name, "HTTP_", 5) == 0) {
+    if (e->seen == serial && e->kind != KEY_HOST && size > 5 && memcmp(name, "HTTP_", 5) == 0) {
         before = PyDict_GetItemWithError(environ, e->name);
     }
     e->seen = serial;
