@@ -259,7 +259,7 @@ func (c *conn) Close() error {
 	c.closed.Do(func() {
 		if c.cut || c.secured != nil && c.secured.wire.broken {
 			c.reset() // and a good end of TLS would say that the answer is complete
-		} else if c.linger || len(c.pending()) > 0 || c.body.received > 0 && hasInput(c.Conn) { // behind a head all is pending
+		} else if c.linger || len(c.pending()) > 0 || c.hasInput() {
 			c.lingerOn()
 		}
 		if c.secured != nil && !c.cut && !c.secured.wire.broken {

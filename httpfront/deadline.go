@@ -48,7 +48,7 @@ func (c *conn) readSocket(p []byte, until time.Time) (int, error) {
 			return 0, err
 		}
 		if c.idle.Load() && c.srv.reached(phaseStopping) { // asked when the deadline is set: a stop that comes later wakes us
-			if !hasInput(c.Conn) {
+			if !c.hasInput() {
 				return c.readLast(p)
 			}
 			if err := c.hasten(&until); err != nil {
@@ -61,7 +61,7 @@ func (c *conn) readSocket(p []byte, until time.Time) (int, error) {
 		}
 		c.readStale = true
 		if !until.IsZero() && !time.Now().Before(until) {
-			if c.secured != nil || !hasInput(c.Conn) {
+			if c.secured != nil || !c.hasInput() {
 				return 0, errTooSlow
 			}
 			until = time.Time{} // this process was stopped for that long, with the bytes in the kernel: they end the next read
@@ -167,16 +167,11 @@ func (c *conn) write2(a, b []byte) error {
 }
 
 // hasInput tells whether the socket holds bytes that were not read, without waiting.
-func hasInput(nc net.Conn) (has bool) {
-	sc, ok := nc.(syscall.Conn)
-	if !ok {
+func (c *conn) hasInput() (has bool) {
+	if c.socket == nil {
 		return false
 	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return false
-	}
-	err = raw.Control(func(fd uintptr) {
+	err := c.socket.Control(func(fd uintptr) {
 		var one [1]byte
 		n, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
 		has = err == nil && n > 0

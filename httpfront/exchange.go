@@ -144,7 +144,7 @@ func (c *conn) settle() {
 	if !c.closes && !c.body.drain() {
 		c.closes = true
 	}
-	c.linger = c.closes && !c.body.done
+	c.linger = c.closes && (!c.body.done || c.head.persists()) // who expects to go on may be about to ask for more
 }
 
 // refuse answers a request whose head was turned down. Nothing after the head is looked at.

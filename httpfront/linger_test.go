@@ -96,3 +96,36 @@ func TestAnswerBeforeUnreadBytes(t *testing.T) {
 		}
 	}
 }
+
+// TestAnswerBeforeLateBytes: bytes that come while the last request of a connection is served are answered by no reset
+// either, be they an empty line or another request that nobody may answer any more. The server may be the one who ends
+// the connection: a client that pipelines has done nothing wrong then (RFC 9112 section 9.6).
+func TestAnswerBeforeLateBytes(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	for name, o := range map[string]options{"tcp": {}, "unix": {network: "unix"}, "tls": encrypted(t)} {
+		for end, line := range map[string]string{"close": "1.1\r\nConnection: close", "1.0": "1.0", "stop": "1.1"} {
+			for late, bytes := range map[string]string{"an empty line": "\r\n", "a request": get + "\r\n"} {
+				t.Run(name+"/"+end+"/"+late, func(t *testing.T) {
+					entered, release := make(chan struct{}, 2), make(chan struct{})
+					f := startFront(t, gateway.HandlerFunc(func(*gateway.Request) (*gateway.Response, error) {
+						entered <- struct{}{}
+						<-release
+						return whole(200, "", long), nil
+					}), o)
+					c := f.dial(t)
+					c.send("GET / HTTP/" + line + "\r\nHost: a\r\n\r\n")
+					<-entered
+					c.send(bytes)
+					if end == "stop" {
+						f.Server.Part()
+					}
+					close(release)
+					got, err := io.ReadAll(c.Reader)
+					if err != nil || !strings.HasSuffix(string(got), "\r\n\r\n"+long) || strings.Count(string(got), "HTTP/1.1 ") != 1 {
+						t.Errorf("%d bytes, %v", len(got), err)
+					}
+				})
+			}
+		}
+	}
+}
