@@ -8,8 +8,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"penknife/sockets"
 	"penknife/streams"
 )
@@ -171,11 +169,7 @@ func (c *conn) hasInput() (has bool) {
 	if c.socket == nil {
 		return false
 	}
-	err := c.socket.Control(func(fd uintptr) {
-		var one [1]byte
-		n, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		has = err == nil && n > 0
-	})
+	err := c.socket.Control(func(fd uintptr) { has = streams.HasInput(int(fd)) })
 	return has && err == nil
 }
 

@@ -40,6 +40,14 @@ func Read(fd int, p []byte) (int, unix.Errno) {
 	}
 }
 
+// HasInput tells whether there are bytes that were not read; it does not wait. The end is none.
+func HasInput(fd int) bool {
+	var one [1]byte
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&one[0])), 1,
+		unix.MSG_PEEK|unix.MSG_DONTWAIT, 0, 0)
+	return errno == 0 && n > 0
+}
+
 // Close closes a descriptor that is in no poller.
 func Close(fd int) { unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 

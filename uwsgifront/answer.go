@@ -27,11 +27,11 @@ func (c *conn) answer(resp *gateway.Response, err error) {
 		return
 	}
 	head, rest, err := c.push(c.head, content)
-	if len(head)+len(rest) > 0 {
+	if len(head)+len(rest) > 0 || err == nil && c.hasUnread() {
 		c.goOn(func() { c.settle(resp, c.write(head, rest, 0)) })
 		return
 	}
-	c.settle(resp, err)
+	c.conclude(resp, err, false)
 }
 
 // answerError answers when the handler has no response. It does not block either.
@@ -42,7 +42,7 @@ func (c *conn) answerError(err error) {
 		return
 	}
 	head, rest, pushErr := c.push(c.head, page)
-	if len(head)+len(rest) > 0 || pushErr == nil && !c.body.complete() {
+	if len(head)+len(rest) > 0 || pushErr == nil && c.hasUnread() {
 		c.goOn(func() { c.settlePage(err, c.write(head, rest, 0)) })
 		return
 	}
@@ -153,13 +153,18 @@ func (s *Server) pieces(body gateway.Body) (next func() ([]byte, error), done fu
 	return next, func(int) {}, func() { s.blocks.Put(block) }
 }
 
-// settle ends the request: err is nil when the answer went out completely, KindClientGone when the client did not
-// take it, and otherwise why its content is cut.
+// settle ends the request in a goroutine of the connection's own, which may wait for a peer that sends more than it should.
 func (c *conn) settle(resp *gateway.Response, err error) {
+	c.conclude(resp, err, err == nil && c.hasUnread())
+}
+
+// conclude ends the request: err is nil when the answer went out completely, KindClientGone when the client did not
+// take it, and otherwise why its content is cut.
+func (c *conn) conclude(resp *gateway.Response, err error, unread bool) {
 	endless := resp.Length < 0
 	resp.Body.CloseWithError(err)
 	switch {
-	case err == nil && c.hasUnread():
+	case unread:
 		c.report(nil)
 		c.linger()
 		c.finish()

@@ -41,7 +41,6 @@ func (b *body) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	n, err := b.receive(p[:min(int64(len(p)), b.left)])
-	b.c.filled = true // nobody looked for what is behind the body
 	b.left -= int64(n)
 	if err != nil {
 		b.err = b.fail(err)

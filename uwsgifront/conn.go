@@ -44,7 +44,6 @@ type conn struct {
 
 	isUnix  bool
 	counted bool // in the gauge of open connections
-	filled  bool // a read took as much as it could: there may be bytes behind the request
 	start   time.Time
 
 	buf   []byte // what was received
@@ -75,7 +74,7 @@ func (c *conn) begin(fd int, isUnix bool) {
 	if c.srv.conns.cutting.Load() {
 		c.cut()
 	}
-	c.isUnix, c.counted, c.filled, c.start = isUnix, false, false, time.Now()
+	c.isUnix, c.counted, c.start = isUnix, false, time.Now()
 	c.have, c.status, c.sent = 0, 0, 0
 	c.holds.Store(1)
 	c.req.ID, c.req.Front, c.req.Start, c.req.Trusted = c.srv.nextID(), gateway.FrontUwsgi, c.start, true

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"penknife/streams"
 )
 
 // What is thrown away of a request that nobody wants, after its answer. A socket that is closed with unread bytes in
@@ -17,17 +19,7 @@ const (
 
 // hasUnread tells whether the peer sends more than was read: the rest of the body, or bytes behind it that are there
 // already.
-func (c *conn) hasUnread() bool {
-	if !c.body.complete() {
-		return true
-	}
-	if !c.filled {
-		return false
-	}
-	var one [1]byte
-	n, _, err := unix.Recvfrom(c.fd, one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	return err == nil && n > 0
-}
+func (c *conn) hasUnread() bool { return !c.body.complete() || streams.HasInput(c.fd) }
 
 // linger ends our direction, so that the peer knows the answer is complete, and reads until the peer ends its own or
 // one of the bounds is reached.

@@ -216,3 +216,38 @@ func TestClaimsCostNothing(t *testing.T) {
 		t.Errorf("a peer that announces 64 KiB costs %d bytes, one that announces 100 bytes %d", large, small)
 	}
 }
+
+// TestLateGarbage: bytes behind the request that come while it is served (a web server that sends a body without
+// CONTENT_LENGTH) eat nothing of the answer by a reset, however that is given.
+func TestLateGarbage(t *testing.T) {
+	long := strings.Repeat("0123456789abcdef", 1<<16)
+	streamed := func(content string) *gateway.Response {
+		return &gateway.Response{Status: 200, Length: -1, Body: &fakeBody{Reader: strings.NewReader(content)}}
+	}
+	for name, respond := range map[string]func() *gateway.Response{
+		"whole":           func() *gateway.Response { return whole(200, "", long) },
+		"streamed":        func() *gateway.Response { return streamed(long) },
+		"streamed, short": func() *gateway.Response { return streamed("short") },
+	} {
+		everywhere(t, func(t *testing.T, listen string, m mode) {
+			entered, release := make(chan struct{}), make(chan struct{})
+			f := start(t, listen, testLimits(), inMode(m, func(*gateway.Request) (*gateway.Response, error) {
+				close(entered)
+				<-release
+				return respond(), nil
+			}))
+			peer := f.dial(t).send(get())
+			<-entered
+			peer.send("garbage")
+			close(release)
+			want := long
+			if name == "streamed, short" {
+				want = "short"
+			}
+			got, err := io.ReadAll(peer.r)
+			if err != nil || !strings.HasSuffix(string(got), "\r\n\r\n"+want) {
+				t.Errorf("%s: %d bytes, %v", name, len(got), err)
+			}
+		})
+	}
+}

@@ -26,7 +26,7 @@ func (c *conn) tryServe() bool {
 		c.finish()
 		return true
 	}
-	c.have, c.filled = n, n == len(c.buf)
+	c.have = n
 	size, ordinary := c.wholePacket()
 	if !ordinary {
 		c.goOn(c.serve)
@@ -36,7 +36,7 @@ func (c *conn) tryServe() bool {
 		c.goOn(func() { c.refuse(r) })
 		return true
 	}
-	if !c.body.complete() || c.filled {
+	if !c.body.complete() {
 		c.goOn(c.exchange)
 		return true
 	}
@@ -149,7 +149,6 @@ func (c *conn) readUpTo(size int) error {
 			return err
 		}
 	}
-	c.filled = c.have == len(c.buf)
 	return nil
 }
 
