@@ -126,6 +126,7 @@ func (c *conn) answerError(err error) {
 		content = len(page.Text)
 	}
 	c.headSent, c.now = true, time.Now()
+	c.beforeLast()
 	if c.write(c.out) != nil {
 		c.closes = true
 		return

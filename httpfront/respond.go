@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"penknife/gateway"
+	"penknife/streams"
 )
 
 const (
@@ -237,10 +238,21 @@ func (c *conn) clientGone(err error) *gateway.Error {
 	return &gateway.Error{Kind: gateway.KindClientGone, Reason: reason, Err: err}
 }
 
-func (c *conn) sendHead() error { return c.send(nil, 0) }
+func (c *conn) sendHead() error {
+	c.beforeLast()
+	return c.send(nil, 0)
+}
+
+// beforeLast is called before the last write of an answer. If the connection ends with it, both go out together.
+func (c *conn) beforeLast() {
+	if stream, ok := c.output.(*streams.Stream); ok && c.closes {
+		stream.Last()
+	}
+}
 
 func (c *conn) sendWhole(whole []byte, length int64) error {
 	whole = whole[:min(int64(len(whole)), length)]
+	c.beforeLast()
 	if err := c.send(whole, len(whole)); err != nil {
 		return err
 	}
@@ -295,6 +307,9 @@ func (c *conn) sendChunks(body gateway.Body) error {
 		n, readErr := readSome(body, p[chunkPrefix:chunkPrefix+chunkData])
 		ended := errors.Is(readErr, io.EOF)
 		c.now = time.Now()
+		if ended {
+			c.beforeLast()
+		}
 		if n > 0 || ended {
 			if err := c.send(frameChunk(p, n, ended), n); err != nil {
 				return err

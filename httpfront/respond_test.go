@@ -14,6 +14,7 @@ import (
 
 	"penknife/configs"
 	"penknife/gateway"
+	"penknife/internal/testkit"
 )
 
 // answering serves one fixed answer; make is called per request.
@@ -454,6 +455,31 @@ func TestSlowReaderGetsEverything(t *testing.T) {
 			}
 			if got := step*steps + len(c.rest()); got != 8<<20 {
 				t.Errorf("%d bytes", got)
+			}
+		})
+	}
+}
+
+// TestAnswer_EndsInOnePacket: the last answer and the end of the connection arrive together, after the packets that accept the
+// connection and confirm the request.
+func TestAnswer_EndsInOnePacket(t *testing.T) {
+	for _, row := range []struct {
+		name, send string
+		answer     *gateway.Response
+	}{
+		{"whole", "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", whole(200, "", "x")},
+		{"long", "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", whole(200, "", strings.Repeat("x", maxJoined))},
+		{"without content", "HEAD / HTTP/1.0\r\n\r\n", whole(200, "", "x")},
+		{"error", "GET / HTTP/1.0\r\n\r\n", nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			c := answering(t, func() *gateway.Response { return row.answer }).dial(t)
+			c.send(row.send)
+			if text := c.rest(); !strings.HasPrefix(text, "HTTP/1.1 ") {
+				t.Fatal(text)
+			}
+			if n := testkit.PacketsIn(t, c.Conn); n > 3 {
+				t.Errorf("%d packets", n)
 			}
 		})
 	}

@@ -51,11 +51,14 @@ func HasInput(fd int) bool {
 // Close closes a descriptor that is in no poller.
 func Close(fd int) { unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
-// write sends as much of p, which is not empty, as fits. It raises no SIGPIPE.
-func write(fd int, p []byte) (int, unix.Errno) {
+// EndWrite tells the peer that nothing more comes, together with what was sent with MSG_MORE. An error is a peer that has left.
+func EndWrite(fd int) { unix.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), unix.SHUT_WR, 0) }
+
+// write sends as much of p, which is not empty, as fits. It raises no SIGPIPE. flags may add MSG_MORE.
+func write(fd int, p []byte, flags int) (int, unix.Errno) {
 	for {
 		n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)),
-			unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, 0, 0)
+			uintptr(unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT|flags), 0, 0)
 		switch errno {
 		case 0:
 			return int(n), 0

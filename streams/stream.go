@@ -22,6 +22,7 @@ type Stream struct {
 	fd              int        // -1: closed
 	file            *os.File   // the socket in the poller; nil: nobody had to wait yet
 	readBy, writeBy time.Time  // deadlines for the poller
+	flags           int        // of writes; who writes may read it without mu
 
 	waiter *waiter // of the goroutine that uses it; nil as long as file is
 	msg    Message
@@ -129,6 +130,20 @@ func (s *Stream) Write2(p, q []byte) (int, error) {
 	return writeResult(w.n, w.errno, closed(err))
 }
 
+// Last says that what is written from now on is the last: Close follows at once, and sends it with the end of the stream, in
+// one packet. It does something over TCP only.
+func (s *Stream) Last() {
+	if _, ok := s.remote.(*net.TCPAddr); ok {
+		s.setFlags(unix.MSG_MORE)
+	}
+}
+
+func (s *Stream) setFlags(flags int) {
+	s.mu.Lock()
+	s.flags = flags
+	s.mu.Unlock()
+}
+
 // writeNow writes without waiting, before the socket is in the poller. done counts what is sent.
 func (s *Stream) writeNow(p, q []byte, done *int) (errno unix.Errno, err error) {
 	s.mu.Lock()
@@ -151,11 +166,11 @@ func (s *Stream) writeNow(p, q []byte, done *int) (errno unix.Errno, err error) 
 func (s *Stream) send(fd int, p, q []byte) (int, unix.Errno) {
 	switch {
 	case len(q) == 0:
-		return write(fd, p)
+		return write(fd, p, s.flags)
 	case len(p) == 0:
-		return write(fd, q)
+		return write(fd, q, s.flags)
 	}
-	return s.msg.Send(fd, p, q, 0)
+	return s.msg.Send(fd, p, q, s.flags)
 }
 
 // rest is what is left of two pieces after n bytes.
@@ -265,6 +280,9 @@ func (s *Stream) Close() error {
 	s.mu.Lock()
 	fd, file := s.fd, s.file
 	s.fd = -1
+	if fd >= 0 && s.flags != 0 {
+		EndWrite(fd) // not by closing: with unread input that would throw away what is held back
+	}
 	if fd >= 0 && file == nil {
 		Close(fd)
 	}
@@ -287,6 +305,9 @@ func (s *Stream) CloseWrite() error {
 // SetLinger says what Close does with bytes that were not sent yet, as net.TCPConn.SetLinger does. 0: it discards them
 // and resets the connection; negative: the kernel goes on sending them in the background.
 func (s *Stream) SetLinger(seconds int) error {
+	if seconds == 0 {
+		s.setFlags(0)
+	}
 	linger := unix.Linger{Onoff: 1, Linger: int32(seconds)}
 	if seconds < 0 {
 		linger = unix.Linger{}

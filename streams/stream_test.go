@@ -226,3 +226,65 @@ func TestStream_Linger(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestStream_Last: the last bytes go out with the end of the stream, whatever became of the connection meanwhile, unless it
+// is reset.
+func TestStream_Last(t *testing.T) {
+	last := []byte("the last bytes")
+	for _, row := range []struct {
+		name  string
+		after func(near *Stream, far *net.TCPConn) error // between the write and Close
+		reset bool
+	}{
+		{"closed", func(*Stream, *net.TCPConn) error { return nil }, false},
+		{"in the poller", func(near *Stream, _ *net.TCPConn) error { return near.join() }, false},
+		{"its writing end closed before", func(near *Stream, _ *net.TCPConn) error { return near.CloseWrite() }, false},
+		{"with unread input", func(near *Stream, far *net.TCPConn) error {
+			if _, err := far.Write([]byte("more")); err != nil {
+				return err
+			}
+			return near.call("poll", func(fd uintptr) error {
+				_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
+				return err
+			})
+		}, false},
+		{"reset", func(near *Stream, _ *net.TCPConn) error { return near.SetLinger(0) }, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			near, far := pair(t)
+			near.Last()
+			if n, err := near.Write2(last[:3], last[3:]); n != len(last) || err != nil {
+				t.Fatalf("%d, %v", n, err)
+			}
+			if err := errors.Join(row.after(near, far), near.Close()); err != nil {
+				t.Fatal(err)
+			}
+			got := make([]byte, 100)
+			n, err := io.ReadAtLeast(far, got, len(last))
+			if row.reset && err == nil || !row.reset && string(got[:n]) != string(last) {
+				t.Errorf("%q, %v", got[:n], err)
+			}
+		})
+	}
+}
+
+// TestStream_LastInOnePacket counts what arrives at the client.
+func TestStream_LastInOnePacket(t *testing.T) {
+	packets := func(prepare func(*Stream)) int {
+		near, far := pair(t)
+		prepare(near)
+		if _, err := near.Write([]byte("all")); err != nil {
+			t.Fatal(err)
+		}
+		if err := near.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := io.ReadAll(far); string(all) != "all" || err != nil {
+			t.Fatalf("%q, %v", all, err)
+		}
+		return testkit.PacketsIn(t, far)
+	}
+	if apart, together := packets(func(*Stream) {}), packets((*Stream).Last); together >= apart {
+		t.Errorf("%d packets, and %d without it", together, apart)
+	}
+}

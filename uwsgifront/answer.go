@@ -28,7 +28,7 @@ func (c *conn) answer(resp *gateway.Response, err error) {
 	}
 	head, rest, err := c.push(c.head, content)
 	if len(head)+len(rest) > 0 || err == nil && c.hasUnread() {
-		c.goOn(func() { c.settle(resp, c.write(head, rest, 0)) })
+		c.goOn(func() { c.settle(resp, c.write(head, rest, c.last())) })
 		return
 	}
 	c.conclude(resp, err, false)
@@ -43,7 +43,7 @@ func (c *conn) answerError(err error) {
 	}
 	head, rest, pushErr := c.push(c.head, page)
 	if len(head)+len(rest) > 0 || pushErr == nil && c.hasUnread() {
-		c.goOn(func() { c.settlePage(err, c.write(head, rest, 0)) })
+		c.goOn(func() { c.settlePage(err, c.write(head, rest, c.last())) })
 		return
 	}
 	c.end(err)
@@ -52,7 +52,7 @@ func (c *conn) answerError(err error) {
 // answerErrorWaiting is answerError for a goroutine of the connection's own.
 func (c *conn) answerErrorWaiting(err error) {
 	if page, ok := c.buildPage(err); ok {
-		c.settlePage(err, c.write(c.head, page, 0))
+		c.settlePage(err, c.write(c.head, page, c.last()))
 		return
 	}
 	c.end(err)
@@ -96,7 +96,7 @@ func (c *conn) exchange() {
 	}
 	c.buildHead(resp)
 	if content, whole := c.content(resp); whole {
-		c.settle(resp, c.write(c.head, content, 0))
+		c.settle(resp, c.write(c.head, content, c.last()))
 		return
 	}
 	c.deliver(resp)
@@ -191,6 +191,7 @@ func (c *conn) reset() {
 	if c.isUnix {
 		return
 	}
+	c.held = false
 	linger := unix.Linger{Onoff: 1, Linger: 0}
 	if err := unix.SetsockoptLinger(c.fd, unix.SOL_SOCKET, unix.SO_LINGER, &linger); err != nil {
 		c.srv.log.Debug("no reset", "request", c.req.ID, "error", err)

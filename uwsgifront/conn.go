@@ -44,6 +44,7 @@ type conn struct {
 
 	isUnix  bool
 	counted bool // in the gauge of open connections
+	held    bool // the kernel may hold the last bytes back until the end of the stream
 	start   time.Time
 
 	buf   []byte // what was received
@@ -74,7 +75,7 @@ func (c *conn) begin(fd int, isUnix bool) {
 	if c.srv.conns.cutting.Load() {
 		c.cut()
 	}
-	c.isUnix, c.counted, c.start = isUnix, false, time.Now()
+	c.isUnix, c.counted, c.held, c.start = isUnix, false, false, time.Now()
 	c.have, c.status, c.sent = 0, 0, 0
 	c.holds.Store(1)
 	c.req.ID, c.req.Front, c.req.Start, c.req.Trusted = c.srv.nextID(), gateway.FrontUwsgi, c.start, true
@@ -128,6 +129,9 @@ func (c *conn) close() {
 	c.mu.Lock()
 	fd, file := c.fd, c.file
 	c.fd, c.file, c.raw = -1, nil, nil
+	if fd >= 0 && c.held {
+		streams.EndWrite(fd) // not by closing: with unread input that would throw away what is held back
+	}
 	switch {
 	case file != nil:
 		file.Close()
@@ -248,9 +252,19 @@ func (c *conn) sendWaiting(head, body []byte, flags int) (n int, errno unix.Errn
 	return n, errno, err
 }
 
-// push sends what fits without waiting, and gives the rest. The error is of KindClientGone.
+// last gives the flags for the last write of an answer, which linger or close follow at once: over TCP they send it with the
+// end of the stream, in one packet.
+func (c *conn) last() (flags int) {
+	if c.isUnix {
+		return 0
+	}
+	c.held = true
+	return unix.MSG_MORE
+}
+
+// push sends as much of a whole answer as fits without waiting, and gives the rest. The error is of KindClientGone.
 func (c *conn) push(head, body []byte) (restHead, restBody []byte, err error) {
-	n, errno := c.msg.Send(c.fd, head, body, 0)
+	n, errno := c.msg.Send(c.fd, head, body, c.last())
 	switch errno {
 	case 0:
 		restHead, restBody = c.advance(head, body, n)

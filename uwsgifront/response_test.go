@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"penknife/gateway"
+	"penknife/internal/testkit"
 )
 
 func resetOnClose(t *testing.T, c *client) {
@@ -421,5 +422,20 @@ func TestReaderBelowTheRate(t *testing.T) {
 				told = err
 			}
 		}
+	}
+}
+
+// TestAnswer_EndsInOnePacket: over TCP the answer and the end of the connection arrive together, after the packets that accept
+// the connection and confirm the request.
+func TestAnswer_EndsInOnePacket(t *testing.T) {
+	f := start(t, ":0", testLimits(), inMode(modeLater, func(*gateway.Request) (*gateway.Response, error) {
+		return whole(200, "", "x"), nil
+	}))
+	c := f.dial(t).send(get())
+	if _, content := c.answer("GET"); content != "x" {
+		t.Error(content)
+	}
+	if n := testkit.PacketsIn(t, c.Conn); n > 3 {
+		t.Errorf("%d packets", n)
 	}
 }
