@@ -27,12 +27,17 @@ func (c *conn) answer(resp *gateway.Response, err error) {
 		return
 	}
 	head, rest, err := c.push(c.head, content)
-	if len(head)+len(rest) > 0 || err == nil && c.hasUnread() {
+	if len(head)+len(rest) > 0 || err == nil && !c.isSafe(resp) && c.hasUnread() {
 		c.goOn(func() { c.settle(resp, c.write(head, rest, c.last())) })
 		return
 	}
 	c.conclude(resp, err, false)
 }
+
+// isSafe tells of an answer that was sent completely that nothing can become of it, even if the socket is closed with unread
+// input: a unix socket keeps what it has for the peer, and who knows the length does not mind how the connection ends. It saves
+// the look for unread input, 1 of 15 µs.
+func (c *conn) isSafe(resp *gateway.Response) bool { return c.isUnix && resp.Length >= 0 }
 
 // answerError answers when the handler has no response. It does not block either.
 func (c *conn) answerError(err error) {
