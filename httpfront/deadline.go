@@ -193,7 +193,7 @@ func (c *conn) lingerOn() {
 	if c.secured != nil && c.secured.part() != nil || !beginLinger(c.Conn, lingerTime) {
 		return
 	}
-	if c.srv.reached(phaseStopping) { // asked when the deadline is set: a stop that comes later shortens it itself
+	if c.srv.reached(phaseParting) { // asked when the deadline is set: a stop that comes later shortens it itself
 		c.Conn.SetReadDeadline(time.Now().Add(lingerStop))
 	}
 	io.CopyN(io.Discard, c.Conn, lingerBytes)

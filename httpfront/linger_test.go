@@ -129,3 +129,18 @@ func TestAnswerBeforeLateBytes(t *testing.T) {
 		}
 	}
 }
+
+// TestUpgradeIsNotHeldUpByAnOpenEnd: a client that keeps its direction open behind its last answer (a pool of
+// connections that looks only when it needs one) is not waited for long.
+func TestUpgradeIsNotHeldUpByAnOpenEnd(t *testing.T) {
+	f := startFront(t, hello(), options{})
+	c := f.dial(t)
+	f.Server.Part()
+	c.send(get + "\r\n")
+	c.response()
+	began := time.Now()
+	waitFor(t, "the connection is gone", func() bool { return f.Server.open.Load() == 0 })
+	if took := time.Since(began); took > lingerTime/2 {
+		t.Errorf("gone after %s", took)
+	}
+}
