@@ -46,7 +46,7 @@ func Default() Config {
 			InterruptGrace: 5 * time.Second,
 			StartTimeout:   60 * time.Second,
 			GracePeriod:    30 * time.Second,
-			CPUScheduling:  "batch",
+			CPUScheduling:  "auto",
 			OOMScoreAdj:    100,
 			ResponseBuffer: 256 << 10,
 

@@ -16,7 +16,7 @@ type Workers struct {
 	InterruptGrace time.Duration `yaml:"interrupt_grace"` // for it to come back; then the worker is replaced
 	StartTimeout   time.Duration `yaml:"start_timeout"`   // import of the application
 	GracePeriod    time.Duration `yaml:"grace_period"`    // for requests in flight at TERM
-	CPUScheduling  string        `yaml:"cpu_scheduling"`  // batch or other: of all penknife's processes
+	CPUScheduling  string        `yaml:"cpu_scheduling"`  // auto, batch or other: of all penknife's processes
 	OOMScoreAdj    int           `yaml:"oom_score_adj"`   // of the workers, above penknife's own
 	ResponseBuffer ByteSize      `yaml:"response_buffer"` // of a response, taken off the worker for a slow client
 
@@ -61,11 +61,12 @@ var workerDocs = map[string]keyDoc{
 	"workers.grace_period": {flag: "grace-period", max: day,
 		doc: "How long requests in flight may go on after SIGTERM. Keep it below the time after which the system's " +
 			"own supervisor kills (systemd: TimeoutStopSec 90 s, Kubernetes: 30 s, Docker: 10 s)."},
-	"workers.cpu_scheduling": {choices: []string{"batch", "other"},
+	"workers.cpu_scheduling": {choices: []string{"auto", "batch", "other"},
 		doc: "How the kernel schedules penknife and its workers. With `batch` (SCHED_BATCH) a process that wakes up " +
 			"lets the one on its CPU finish its turn, so that work is done in batches instead of switching for " +
-			"each request. `other` is the system's normal policy. A policy that penknife was started with, such " +
-			"as systemd's `CPUSchedulingPolicy`, is kept."},
+			"each request. With `auto` the main process may interrupt workers while it has little to do and would wait long for a CPU, " +
+			"so that a static file does not wait for a page that takes long. `other` is the system's normal policy for all. A policy that penknife " +
+			"was started with, such as systemd's `CPUSchedulingPolicy`, is kept."},
 	"workers.oom_score_adj": {max: 1000,
 		doc: "How much rather than penknife itself the kernel ends a worker when memory runs out: added to penknife's own " +
 			"`oom_score_adj`. A worker is replaced, and its clients get 502; without penknife there is nobody."},

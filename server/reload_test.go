@@ -113,7 +113,7 @@ func TestReloadTakesOverAppAndWorkersOnly(t *testing.T) {
 	if got.App.WSGI != "test:newer" || got.Workers.Threads != 7 {
 		t.Errorf("the engine got %+v", got)
 	}
-	if got.Limits.Body != b.server.loaded.Config.Limits.Body || len(got.HTTP) != 0 || got.Workers.CPUScheduling != "batch" {
+	if got.Limits.Body != b.server.loaded.Config.Limits.Body || len(got.HTTP) != 0 || got.Workers.CPUScheduling != "auto" {
 		t.Errorf("the engine got what needs a restart: %+v", got)
 	}
 	if b.server.grace() != time.Hour {

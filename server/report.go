@@ -121,6 +121,7 @@ func (s *Server) errors() []control.Incident {
 
 // observeMoment is what history asks for each second.
 func (s *Server) observeMoment() history.Moment {
+	s.pace.Look()
 	snapshot := s.engine.Snapshot()
 	s.usage.Loads(snapshot, time.Now())
 	m := history.Moment{Totals: s.metrics.Requests.Totals(), Busy: snapshot.InFlight > 0 || len(snapshot.Others()) > 0}

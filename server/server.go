@@ -76,6 +76,7 @@ func Run(ctx context.Context, options Options) error {
 	if err := tuning.Scheduling(options.Loaded.Config.Workers.CPUScheduling); err != nil {
 		s.log.Warn("cpu scheduling stays as it is", "wanted", options.Loaded.Config.Workers.CPUScheduling, "error", err)
 	}
+	s.pace = tuning.NewPace(options.Loaded.Config.Workers.CPUScheduling, s.log)
 	garbage := tuning.NewCollector(options.Environ, s.storage.bytes)
 	defer garbage.Stop()
 	return s.run(ctx)
@@ -111,6 +112,7 @@ type Server struct {
 
 	usage       *usage.Meter
 	history     *history.Recorder
+	pace        *tuning.Pace // nil: nothing is decided
 	reloads     *reloader
 	inForce     atomic.Pointer[configs.Loaded] // loaded, and of the latest reload what that has changed
 	control     *control.Server

@@ -91,7 +91,7 @@ func newZygoteLauncher(c Config, log *slog.Logger, h *host, q *link.Queue) (*zyg
 	}
 	l := &zygoteLauncher{
 		host: h, log: log, files: q, sessions: map[int]bool{}, python: interpreter, env: env,
-		oomScore: c.Workers.OOMScoreAdj,
+		oomScore: c.Workers.OOMScoreAdj, batch: c.Workers.CPUScheduling != "other",
 		settings: settings{
 			App: c.App.WSGI, Chdir: chdir, Preload: c.App.Preload, StackSignal: int(stackSignal),
 			Watch:  c.App.Reload,

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"penknife/osproc"
 )
 
 // bootstrap is what the interpreter is given with -c. It must parse under every Python.
@@ -61,6 +63,8 @@ type zygoteLauncher struct {
 	inherited [5]*os.File
 	// oomScore is workers.oom_score_adj.
 	oomScore int
+	// batch says that the application's processes run under SCHED_BATCH, whatever this process does at the moment.
+	batch bool
 
 	sessions map[int]bool // of all zygotes of the generation
 
@@ -124,6 +128,11 @@ func (l *zygoteLauncher) startZygote(number uint64) (pid int, err error) {
 	l.sessions[z.process.pid] = true
 	if err := raiseOOMScore(z.process.pid, l.oomScore); err != nil {
 		z.log.Warn("the kernel may end penknife before a worker when memory runs out", "error", err)
+	}
+	if l.batch {
+		if err := osproc.SetPolicy(z.process.pid, osproc.Batch); err != nil {
+			z.log.Warn("cpu scheduling stays as it is", "pid", z.process.pid, "error", err)
+		}
 	}
 	z.lifeline = ours[0]
 	z.output[0] = l.host.pump(ours[1], z.log.With("stream", "stdout"), z.tail, z.flow)
