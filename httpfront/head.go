@@ -60,7 +60,7 @@ func checkPartial(buf []byte, limits *configs.Limits) *refusal {
 		line = len(buf)
 	}
 	if line > int(limits.RequestLine)+1 {
-		return refuseLongLine
+		return refuseLine(buf)
 	}
 	for rest := buf; ; {
 		i := bytes.IndexByte(rest, '\n')
@@ -78,6 +78,17 @@ func checkPartial(buf []byte, limits *configs.Limits) *refusal {
 	return nil
 }
 
+// refuseLine says what is too long of a line that is: the method, or what is behind it (RFC 9112 section 3).
+func refuseLine(line []byte) *refusal {
+	switch {
+	case nameChars[line[0]] == notToken:
+		return refuseRequestLine
+	case isToken(line[:min(len(line), maxMethod+1)]):
+		return refuseMethod
+	}
+	return refuseLongLine
+}
+
 // parseHead checks a complete head, which ends with an empty line, against RFC 9112 and the limits and fills h.
 // h.fields is reused. On a refusal h has what was found before it.
 func parseHead(buf []byte, limits *configs.Limits, h *head) *refusal {
@@ -90,7 +101,7 @@ func parseHead(buf []byte, limits *configs.Limits, h *head) *refusal {
 		return bad
 	}
 	if len(line) > int(limits.RequestLine) {
-		return refuseLongLine
+		return refuseLine(line)
 	}
 	if bad := h.parseRequestLine(line); bad != nil {
 		return bad

@@ -75,10 +75,12 @@ var lineRows = []row{
 	{"9112 3 two requests in a line", "GET / HTTP/1.1 GET / HTTP/1.1\r\n" + host, "400", false},
 	{"9112 3 a line as long as the limit", "GET /" + strings.Repeat("a", 1986) + " HTTP/1.1\r\n" + host, "200", true},
 	{"9112 3 a line one byte over the limit", "GET /" + strings.Repeat("a", 1987) + " HTTP/1.1\r\n" + host, "414", false},
-	{"9112 3 a method over the limit of the line", strings.Repeat("A", 3000) + " / HTTP/1.1\r\n" + host, "414", false},
 
 	// Section 3.1 and RFC 9110 section 9: methods.
 	{"9112 3.1 a method as long as the limit", strings.Repeat("A", 32) + " / HTTP/1.1\r\n" + host, "200", true},
+	{"9112 3.1 a method over the limit of the line", strings.Repeat("A", 3000) + " / HTTP/1.1\r\n" + host, "501", false},
+	{"9112 3.1 a method that does not end", strings.Repeat("A", 3000), "501", false},
+	{"9112 3.1 a method in quotes over the limit of the line", "\"" + strings.Repeat("A", 3000) + "\" / HTTP/1.1\r\n" + host, "400", false},
 	{"9112 3.1 method in quotes", "\"GET\" / HTTP/1.1\r\n" + host, "400", false},
 	{"9112 3.1 colon in the method", "GET: / HTTP/1.1\r\n" + host, "400", false},
 	{"9112 3.1 comma in the method", "GET,POST / HTTP/1.1\r\n" + host, "400", false},
