@@ -23,14 +23,15 @@ func (l *Loaded) ExplainAll() string {
 	return b.String()
 }
 
-// Explain gives meaning, default, present value and its origin of one key or of all keys of a section. The error is
-// ErrNoSuchKey, with a suggestion.
+// Explain gives meaning, default, present value and its origin of one key, by its path or its environment variable, or of
+// all keys below a path. The error is ErrNoSuchKey, with a suggestion.
 func (l *Loaded) Explain(path string) (string, error) {
 	var b strings.Builder
 	var known []string
 	for _, key := range Keys() {
 		known = append(known, key.Path)
-		if key.Path != path && key.Section() != path {
+		below := key.Section() == path || strings.HasPrefix(key.Path, path+".")
+		if key.Path != path && !below && (key.Env == "" || key.Env != strings.TrimPrefix(path, "$")) {
 			continue
 		}
 		if b.Len() > 0 {

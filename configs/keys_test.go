@@ -94,6 +94,8 @@ workers: {request_timeout: 5s}
 			"--request-timeout", "now      5s  (penknife.yaml:6)", "range    0s to 24h"}},
 		{"http.mode", []string{"now [0]  0660  (default)", "now [1]  0600  (penknife.yaml:5)"}},
 		{"http.listen", []string{"now [0]  :1  (penknife.yaml:4)"}},
+		{"$PENKNIFE_WORKERS_REQUEST_TIMEOUT", []string{"workers.request_timeout (duration)"}},
+		{"http.tls", []string{"http.tls.certificate (", "http.tls.key ("}},
 		{"http", []string{"now      :1,unix:/run/a.sock  (penknife.yaml:3)", "http.trusted_proxies"}},
 		{"app.python", []string{"default  -", "now      -  (default)"}},
 	}
@@ -122,6 +124,7 @@ func TestExplainOfAKeyThatDoesNotExist(t *testing.T) {
 		"processes":        "did you mean workers.processes?",
 		"stats-server":     "here it is stats",
 		"reload-on-rss":    "here it is workers.max_rss",
+		"tls":              "did you mean http.tls?",
 	} {
 		_, err := loaded.Explain(key)
 		if !errors.Is(err, ErrNoSuchKey) || !strings.Contains(err.Error(), want) {

@@ -123,7 +123,7 @@ func (c *checker) processes() {
 // processesDocs says what reflection cannot know about the keys that this file is about.
 var processesDocs = map[string]keyDoc{
 	"workers.processes": {flag: "processes",
-		doc: "Worker processes, up to 1024: a number, `auto`, or `{min: 2, max: 16}` (elsewhere `2-16`) for a number that " +
+		doc: "Worker processes, up to 1024: a number, `auto`, or `{min: 2, max: 16}` (as a flag `2-16`) for a number that " +
 			"follows the load, see [scaling.md](scaling.md). `auto` is one for each CPU that penknife may use, or " +
 			"`$WEB_CONCURRENCY` if that is set."},
 	"workers.max_processes": {max: processesLimit,

@@ -72,12 +72,19 @@ func suggestKey(section, name string, known []string) string {
 	return "; known are " + strings.Join(known, ", ")
 }
 
-// inAnotherSection gives the first key of that very name in another section, or "": who forgets the section, or takes
-// the wrong one, knows the name.
+// inAnotherSection gives the first key of that very name in another section, or what holds keys there, such as http.tls for
+// tls, or "": who forgets the section, or takes the wrong one, knows the name.
 func inAnotherSection(section, name string) string {
 	for _, key := range Keys() {
-		if _, leaf, _ := strings.Cut(key.Path, "."); leaf == name && key.Section() != section {
+		first, rest, _ := strings.Cut(key.Path, ".")
+		if key.Section() == section || name == "" {
+			continue
+		}
+		if rest == name {
 			return key.Path
+		}
+		if strings.HasPrefix(rest, name+".") {
+			return first + "." + name
 		}
 	}
 	return ""

@@ -3,6 +3,7 @@ package configs
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -136,13 +137,21 @@ func (c *checker) directory(path, name string) {
 	if name == "" {
 		return
 	}
-	info, err := os.Stat(name)
+	info, err := os.Stat(absolute(name))
 	switch {
 	case err != nil:
 		c.complain(path, "%v", err)
 	case !info.IsDir():
 		c.complain(path, "%s is not a directory", name)
 	}
+}
+
+// absolute names a file from the root, so that a message tells where it was looked for.
+func absolute(name string) string {
+	if whole, err := filepath.Abs(name); err == nil {
+		return whole
+	}
+	return name
 }
 
 func (c *checker) appEnv() {

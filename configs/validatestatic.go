@@ -42,7 +42,7 @@ func (c *checker) staticRoot() {
 			c.complain(path, "is missing: a mount needs a directory or a file")
 			continue
 		}
-		info, err := os.Stat(s.Root)
+		info, err := os.Stat(absolute(s.Root))
 		switch {
 		case err != nil:
 			c.complain(path, "%v", err)

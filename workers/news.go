@@ -111,7 +111,7 @@ func (s *supervisor) onZygoteExited(e zygoteExited, now time.Time) {
 		problem = s.noPython("it " + e.exit.text)
 		problem.Traceback = e.tail
 	default:
-		problem = &StartError{Kind: StartCrash, Reason: "the zygote " + e.exit.text, Traceback: e.tail}
+		problem = &StartError{Kind: StartCrash, Reason: "the process that imports the application (the zygote) was lost: " + e.exit.text, Traceback: e.tail}
 	}
 	z.crash.died(z.started, z.ready, now)
 	if s.phase == phaseRunning {

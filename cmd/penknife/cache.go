@@ -55,7 +55,7 @@ func (p *program) cachePurgeCommand() *cobra.Command {
 	cmd.Flags().StringVar(&q.Prefix, "prefix", "", "Remove the answers for all URLs that begin with `URL`")
 	cmd.Flags().StringVar(&q.Tag, "tag", "", "Remove the answers that the application gave with this `TAG` in Cache-Tag or Surrogate-Key")
 	cmd.Flags().BoolVar(&q.All, "all", false, "Remove everything")
-	r.settings.addTo(cmd)
+	r.addTo(cmd)
 	return cmd
 }
 
@@ -94,7 +94,7 @@ func (p *program) cacheStatsCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.Flags().IntVar(&top, "top", top, "List the `N` entries with most hits")
-	r.settings.addTo(cmd)
+	r.addTo(cmd)
 	return cmd
 }
 

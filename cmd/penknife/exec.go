@@ -53,7 +53,7 @@ func (p *program) execCommand() *cobra.Command {
 		},
 		RunE: func(_ *cobra.Command, arguments []string) error { return p.exec(&r, arguments) },
 	}
-	r.settings.addTo(cmd)
+	r.addTo(cmd)
 	cmd.Flags().SetInterspersed(false) // what follows the command is the command's
 	return cmd
 }

@@ -218,6 +218,16 @@ func TestCheckAndExplainAndVersion(t *testing.T) {
 			t.Errorf("%s: exit %d, stderr %q, stdout:\n%s", test.line, o.code, o.stderr, o.stdout)
 		}
 	}
+	if o := execute(t, words("status --help"), nil, nil); !strings.Contains(o.stdout, "--control ADDR") || strings.Contains(o.stdout, "--threads") {
+		t.Errorf("status --help shows:\n%s", o.stdout)
+	}
+	strangers := "app: {wsgi: a:app}\nprocess: {user: nosuchuser}\nuwsgi: [{listen: /tmp/x, group: nosuchgroup}]\n"
+	o := execute(t, words("check"), nil, nil, "penknife.yaml", strangers)
+	for _, want := range []string{`process.user: user "nosuchuser"`, `uwsgi[0]: group "nosuchgroup"`} {
+		if o.code != 0 || !strings.Contains(o.stderr, "penknife check: warning: "+want) {
+			t.Errorf("check with unknown users: exit %d, %q is not in %q", o.code, want, o.stderr)
+		}
+	}
 	if o := execute(t, words("check"), nil, nil); o.code != 2 || o.stdout != "" {
 		t.Errorf("check without an application: exit %d, %q", o.code, o.stdout)
 	}

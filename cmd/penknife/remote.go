@@ -17,7 +17,19 @@ import (
 type remote struct{ settings settingFlags }
 
 const remoteHelp = "\n\nThe control socket is found by the configuration: give the same --config or listeners as to " +
-	"penknife serve,\nor the socket itself with --control unix:PATH."
+	"penknife serve,\nor the socket itself with --control unix:PATH. The other flags\nof penknife serve are accepted and mean nothing here."
+
+// addTo registers the flags with a command. The help shows those that say where the socket is.
+func (r *remote) addTo(cmd *cobra.Command) {
+	r.settings.addTo(cmd)
+	for _, f := range r.settings.flags {
+		switch f.key.Path {
+		case "http", "uwsgi", "control.listen":
+		default:
+			cmd.Flags().Lookup(f.key.Flag).Hidden = true
+		}
+	}
+}
 
 // call finds the socket and lets use speak to it. A configuration with problems counts as far as it was understood,
 // because the server may run with an earlier state of it; if nobody answers, the problems are the better message.
@@ -103,7 +115,7 @@ func (p *program) reloadCommand() *cobra.Command {
 			})
 		},
 	}
-	r.settings.addTo(cmd)
+	r.addTo(cmd)
 	return cmd
 }
 
@@ -118,7 +130,7 @@ func (p *program) reopenLogsCommand() *cobra.Command {
 			return r.call(p, func(client *control.Client) error { return client.ReopenLogs(cmd.Context()) })
 		},
 	}
-	r.settings.addTo(cmd)
+	r.addTo(cmd)
 	return cmd
 }
 
@@ -147,7 +159,7 @@ func (p *program) upgradeCommand() *cobra.Command {
 			})
 		},
 	}
-	r.settings.addTo(cmd)
+	r.addTo(cmd)
 	return cmd
 }
 
@@ -164,7 +176,7 @@ func (p *program) stopCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&fast, "fast", false, "Do not wait for requests in flight")
-	r.settings.addTo(cmd)
+	r.addTo(cmd)
 	return cmd
 }
 
@@ -192,6 +204,6 @@ func (p *program) statusCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
-	r.settings.addTo(cmd)
+	r.addTo(cmd)
 	return cmd
 }

@@ -49,7 +49,7 @@ func (p *program) scaleCommand() *cobra.Command {
 			})
 		},
 	}
-	r.settings.addTo(cmd)
+	r.addTo(cmd)
 	return cmd
 }
 

@@ -27,6 +27,6 @@ func (p *program) topCommand() *cobra.Command {
 			})
 		},
 	}
-	r.settings.addTo(cmd)
+	r.addTo(cmd)
 	return cmd
 }
