@@ -299,3 +299,17 @@ func TestFileOfAnotherServer(t *testing.T) {
 		}
 	}
 }
+
+func TestSyntaxErrorsHaveALine(t *testing.T) {
+	for text, want := range map[string]string{
+		"\tapp:\n":               "penknife.yaml:1: not valid YAML: the line begins with a tab",
+		"@app: a\n":              "penknife.yaml:1: not valid YAML",
+		"app:\n  wsgi: \xff\n":   "penknife.yaml:2: not valid YAML",
+		"app:\n\n  wsgi: \x01\n": "penknife.yaml:3: not valid YAML",
+	} {
+		chdirToFile(t, text)
+		if _, err := Load(Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}

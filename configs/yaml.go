@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -39,6 +40,7 @@ func (l *loader) decode(source Source, text []byte) {
 // what is wrong with a tab.
 func (l *loader) syntaxError(source Source, err error, text []byte) {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
+	source.Line = unnamedLine(text)
 	if rest, ok := strings.CutPrefix(message, "line "); ok {
 		number, rest, _ := strings.Cut(rest, ": ")
 		if line, err := strconv.Atoi(number); err == nil {
@@ -50,6 +52,15 @@ func (l *loader) syntaxError(source Source, err error, text []byte) {
 		message = "the line begins with a tab; indent with spaces"
 	}
 	l.problems.add(RuleSyntax, source, "", "not valid YAML: %s", message)
+}
+
+// unnamedLine is where a problem is for which the parser names no line: where the first character stands that YAML has no
+// place for, or else the first line.
+func unnamedLine(text []byte) int {
+	at := bytes.IndexFunc(text, func(r rune) bool {
+		return r == utf8.RuneError || r == 0x7f || r < ' ' && r != '\t' && r != '\n' && r != '\r'
+	})
+	return 1 + bytes.Count(text[:max(at, 0)], []byte("\n"))
 }
 
 // nodeDecoder puts YAML nodes into the fields of one configuration.

@@ -27,5 +27,5 @@
 // Goroutines: one per connection (admit), which ends with it; Serve runs in its caller's; a short-lived one per
 // connection over the limit (refuseConnection). Shutdown waits for all of them.
 //
-// Locks: registry.mu guards the set of connections and is a leaf.
+// Locks, both leaves: registry.mu guards the set of connections, handshakeLog.mu what was said about failed handshakes.
 package httpfront

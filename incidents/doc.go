@@ -2,5 +2,5 @@
 // operator would otherwise search the log for. It learns of them as a slog.Handler that everything logged goes through,
 // keeps a bounded number, and counts repetitions instead of keeping them.
 //
-// It never writes anything and starts no goroutine. One lock guards a ring; it is held for memory operations only.
+// It never writes anything and starts no goroutine. Ring.mu is held for memory operations only.
 package incidents

@@ -7,5 +7,5 @@
 // A Target is used by that goroutine alone, and may block. Targets for lines get many records in one write; those for
 // messages (syslog, journal) get each on its own, with its severity and time.
 //
-// Each Writer has one goroutine from Start to Shutdown, and one lock that is held for appending only.
+// Each Writer has one goroutine from Start to Shutdown, and one lock, Writer.mu, that is held for appending only.
 package logsinks

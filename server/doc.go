@@ -13,5 +13,6 @@
 // Goroutines: Run's caller (stages, signals); one for the engine's Start; one per listener that accepts; the reloader; an
 // upgrade that runs; the watchdog, if the service manager wants one; while stopping, one that waits for a further signal. Run
 // waits for all of them, and for those of the packages below, before it returns.
-// Locks: reloader.mu and upgrader.mu, both leaves.
+// Locks, all leaves: reloader.mu and upgrader.mu (who waits for which run), watching.mu (the files to watch), outside.mu (the
+// package for other processes).
 package server

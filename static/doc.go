@@ -6,6 +6,7 @@
 // Two handlers share this: Handler stands before the application, Sender directly around it, for files that the
 // application names.
 //
-// Goroutines: one for each request that permits a late answer and whose file or directory has to be read; it ends with the answer.
-// Locks: memory.mu, a leaf that is never held across I/O.
+// Goroutines: one for each request that permits a late answer and whose file or directory has to be read, or for which the
+// application names a file; it ends with the answer.
+// Locks: memory.mu, a leaf that is never held across I/O; mount.compressing, which is only ever tried: its holder compresses.
 package static

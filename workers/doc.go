@@ -19,5 +19,8 @@
 // output pumps (per process); one while a worker writes its stacks; the orphan reaper (one). All wait in the Go poller or in channels: an idle server wakes
 // nobody.
 //
-// Locks: Manager.mu, mailbox.mu, stackDumps.mu and family.mu, all leaves, held for a few instructions.
+// Locks, all leaves: Manager.mu (generations that end), mailbox.mu (events), stackDumps.mu (who waits for stacks), family.mu (who
+// waits for which process), host.mu (the output pumps), tail.mu (a process's last lines), flow.mu (how much a process may still
+// write), bodyArena.mu (free extents), oomWatch.mu. They are held for a few instructions, the last also while a file of the
+// control group is read.
 package workers

@@ -3,6 +3,8 @@ package repocheck
 import (
 	"go/ast"
 	"go/token"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -80,4 +82,45 @@ func TestPackagesAreDocumented(t *testing.T) {
 			t.Errorf("%s has no package comment", dir)
 		}
 	}
+}
+
+// TestLocksAreNamed asks for each lock, as Type.field, in the doc.go of its package: who adds a lock says what it is for.
+func TestLocksAreNamed(t *testing.T) {
+	docs, locks := map[string]string{}, map[string][]string{}
+	for _, s := range productSources(t) {
+		dir := filepath.Dir(s.path)
+		if filepath.Base(s.path) == "doc.go" {
+			docs[dir] = s.file.Doc.Text()
+		}
+		ast.Inspect(s.file, func(node ast.Node) bool {
+			if named, ok := node.(*ast.TypeSpec); ok {
+				locks[dir] = append(locks[dir], locksOf(named)...)
+			}
+			return true
+		})
+	}
+	for dir, names := range locks {
+		for _, name := range names {
+			if !strings.Contains(docs[dir], name) {
+				t.Errorf("%s/doc.go does not name the lock %s", dir, name)
+			}
+		}
+	}
+}
+
+func locksOf(named *ast.TypeSpec) (names []string) {
+	kind, ok := named.Type.(*ast.StructType)
+	if !ok {
+		return nil
+	}
+	for _, field := range kind.Fields.List {
+		of, ok := field.Type.(*ast.SelectorExpr)
+		if !ok || nameOf(of.X) != "sync" || !strings.HasSuffix(of.Sel.Name, "Mutex") {
+			continue
+		}
+		for _, name := range field.Names {
+			names = append(names, named.Name.Name+"."+name.Name)
+		}
+	}
+	return names
 }

@@ -16,8 +16,8 @@
 // taken, the ring and the header page (decision 0029). So the memory can end a request too early, and never keep it.
 //
 // Goroutines: the event reader and the scanner, both started by Start and stopped by Shutdown; a short-lived one per
-// refill of a request window. Locks: Queue.submit (ring tail), Queue.free (slot stack), one per slot and one per
-// worker's account; all are leaves. Queue.look keeps the memory mapped for those who only look, and is taken before
+// refill of a request window. Locks: ring.submit (the tail), Queue.freeMu (slot stack), slot.mu, account.mu (a worker's),
+// Keeper.mu (who holds it); all are leaves. Queue.lookMu keeps the memory mapped for those who only look, and is taken before
 // them. None is held over a system call that blocks, a callback or a channel operation.
 //
 // The layout is defined in python/accel/layout.h; layout.go repeats it and a test compares the two.
