@@ -1,7 +1,9 @@
 package workers
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"sync"
@@ -29,6 +31,9 @@ func newBodyArena(limits configs.Limits) (*bodyArena, error) {
 	extent := (spoolMemory(limits) + pageSize - 1) &^ (pageSize - 1)
 	count := min(max(int(int64(limits.BodyMemoryTotal)/int64(extent)), 1), maxExtents)
 	file, data, err := mapShared("penknife-bodies", count*extent)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("penknife needs /proc, which is not mounted here: %w", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("memory for request bodies: %w; a smaller limits.body_memory_total takes fewer addresses", err)
 	}

@@ -72,3 +72,13 @@ func TestAsProcessOne(t *testing.T) {
 		t.Error("the socket is left behind")
 	}
 }
+
+// TestWithoutProc: a chroot or a container without /proc is told what it lacks.
+func TestWithoutProc(t *testing.T) {
+	dir := testkit.Dir(t)
+	p := testkit.Start(t, dir, nil, testkit.Command(t, "unshare"), "--mount", "sh", "-c", `mount -t tmpfs none /proc && exec "$@"`, "sh",
+		testkit.Binary(t), "serve", "nothing", "--chdir", dir, "--uwsgi", "unix:"+dir+"/app.sock")
+	if code := p.Wait(t, callTimeout); code != 1 || !strings.Contains(p.Output(), "penknife needs /proc") || strings.Contains(p.Output(), "limits.") {
+		t.Errorf("exit %d\n%s", code, p.Output())
+	}
+}
