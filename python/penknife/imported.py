@@ -3,10 +3,8 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
-import time
 
-from penknife import channel
+from penknife import channel, genuine
 
 TYPE_CHECKING = False  # as in typing, without its megabyte of memory in every worker
 if TYPE_CHECKING:
@@ -32,7 +30,7 @@ def report(fd: int, known: set[str], error: BaseException | None = None) -> None
 
 def follow(fd: int, known: set[str]) -> None:
     """Keep reporting from a thread of its own: applications import when they are first asked for something."""
-    threading.Thread(target=_follow, args=(fd, known), name="penknife-imported", daemon=True).start()
+    genuine.start_thread("penknife-imported", _follow, fd, known)
 
 
 def _follow(fd: int, known: set[str]) -> None:
@@ -45,7 +43,7 @@ def _follow(fd: int, known: set[str]) -> None:
                 report(fd, known)
             except OSError:  # Go has gone
                 return
-        time.sleep(INTERVAL)
+        genuine.sleep(INTERVAL)
 
 
 def _send(fd: int, batch: str) -> None:

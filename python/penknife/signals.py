@@ -11,6 +11,8 @@ import signal
 import time
 from types import FrameType
 
+from penknife import genuine
+
 _LEFT_TO_GO = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _owner = 0  # pid of the process that leaves the decision to Go
@@ -86,6 +88,6 @@ def fork() -> int:
     global _forking
     _forking = True
     try:
-        return os.fork()
+        return genuine.fork()
     finally:
         _forking = False

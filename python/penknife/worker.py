@@ -6,7 +6,7 @@ import signal
 import threading
 from types import ModuleType
 
-from penknife import RequestTimeout, accelerator, channel, errors, imported, loader, signals, warmup
+from penknife import RequestTimeout, accelerator, channel, errors, genuine, imported, loader, signals, warmup
 
 TYPE_CHECKING = False  # as in typing, without its megabyte of memory in every worker
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Worker:
         if self.app is None:
             try:
                 self.app = loader.load(self.settings["app"], self.settings["chdir"])
+                genuine.check(self.settings["threads"])
             except BaseException as error:  # SystemExit at import is a failed import as well
                 if self.settings["watch"]:
                     imported.report(self.control, set(), error)
@@ -93,7 +94,7 @@ class Worker:
         self.accel.interrupts(RequestTimeout)
         signal.signal(number, self.accel.on_interrupt)
         if self.settings["threads"] > 1:
-            threading.Thread(target=self.accel.watch_interrupts, name="penknife-interrupts", daemon=True).start()
+            genuine.start_thread("penknife-interrupts", self.accel.watch_interrupts)
 
     def _start_thread(self, index: int) -> threading.Thread:
         thread = threading.Thread(target=self._serve, args=(index,), name=f"penknife-{index}", daemon=True)

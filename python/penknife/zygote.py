@@ -8,7 +8,7 @@ import sys
 import threading
 from types import ModuleType
 
-from penknife import accelerator, channel, errors, imported, loader, signals
+from penknife import accelerator, channel, errors, genuine, imported, loader, signals
 from penknife.worker import Worker
 
 TYPE_CHECKING = False  # as in typing, without its megabyte of memory in every worker
@@ -34,6 +34,7 @@ class Zygote:
         signals.show_hanging(self.settings["stacks_after"])
         try:
             self.app = loader.load(self.settings["app"], self.settings["chdir"])
+            genuine.check(self.settings["threads"])
         except BaseException as error:  # SystemExit at import is a failed import as well
             flush()
             self.report(error)
@@ -115,7 +116,7 @@ def fork_orphan() -> int:
     finally:
         os.close(reader)
         try:
-            os.waitpid(middle, 0)
+            genuine.waitpid(middle, 0)
         except ChildProcessError:  # the application ignores SIGCHLD, or its handler was quicker
             pass
     pid = json.loads(answer) if answer else "the intermediate process died"
