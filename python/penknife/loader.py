@@ -1,7 +1,7 @@
 """Finds the WSGI application that a specification names, and says clearly why it cannot.
 
-MODULE:CALLABLE, MODULE:factory(), MODULE:object.attribute, path/to/file.py[:...]. Without a name after the colon,
-"application" and then "app" are tried.
+MODULE:CALLABLE, MODULE:factory(), MODULE:factory("literal", name=1), MODULE:object.attribute, path/to/file.py[:...].
+Without a name after the colon, "application" and then "app" are tried.
 """
 from __future__ import annotations
 
@@ -26,25 +26,24 @@ DEFAULT_NAMES = ("application", "app")
 class Spec:
     """A specification, taken apart."""
 
-    def __init__(self, text: str, source: str, is_file: bool, name: str, call: bool) -> None:
+    def __init__(self, text: str, source: str, is_file: bool, name: str, call: tuple[list[Any], dict[str, Any]] | None) -> None:
         self.text = text
         self.source = source  # module name or file path
         self.is_file = is_file
         self.name = name  # dotted; "" for the default names
-        self.call = call  # name is a factory
+        self.call = call  # arguments of a factory; None: name is the application
 
 
 def parse(text: str, chdir: str) -> Spec:
     """Take a specification apart; LoadError when it is malformed. Only files in chdir are looked at."""
     source, colon, name = text.strip().partition(":")
     source, name = source.strip(), name.strip()
-    call = name.endswith("()")
-    if call:
-        name = name[:-2].strip()
+    call = None
+    if name.endswith(")"):
+        name, _paren, arguments = name.partition("(")
+        name, call = name.strip(), _literals(text, "(" + arguments)
     if not source:
         raise LoadError(f"{text!r} names no application: write MODULE:CALLABLE, such as mysite.wsgi:application")
-    if "(" in name or ")" in name:
-        raise LoadError(f"{text!r}: a factory is called without arguments; write {name.partition('(')[0]}()")
     if (colon or name) and not all(part.isidentifier() for part in name.split(".")):
         raise LoadError(f"{text!r}: {name!r} after the colon is not the name of a callable")
     is_file = os.sep in source or source.endswith(".py")
@@ -55,16 +54,34 @@ def parse(text: str, chdir: str) -> Spec:
     return Spec(text, source, is_file, name, call)
 
 
+def _literals(text: str, call: str) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments of a call, from its opening parenthesis on."""
+    if call == "()":
+        return [], {}
+    import ast
+
+    try:
+        found = ast.parse("factory" + call, mode="eval").body
+        if isinstance(found, ast.Call) and isinstance(found.func, ast.Name):
+            named = {word.arg: ast.literal_eval(word.value) for word in found.keywords if word.arg is not None}
+            if len(named) == len(found.keywords):
+                return [ast.literal_eval(value) for value in found.args], named
+    except (SyntaxError, ValueError):
+        pass
+    raise LoadError(f"{text!r}: a factory is called with literals only, such as create_app('production', debug=False)")
+
+
 def load(text: str, chdir: str) -> Callable[..., Any]:
     """Import the application. LoadError for what is wrong with the specification; what the application's own code
     raises comes through as it is."""
     spec = parse(text, chdir)
     module = _import_file(spec, chdir) if spec.is_file else _import_module(spec, chdir)
     name, found = _find(spec, module)
-    if spec.call:
+    if spec.call is not None:
         if not callable(found):
             raise LoadError(f"{spec.source}:{name} is not callable: it is {_describe(found)}")
-        found, name = found(), name + "()"
+        positional, named = spec.call
+        found, name = found(*positional, **named), name + "()"
     _check(f"{spec.source}:{name}", found, spec)
     return found
 
@@ -187,7 +204,7 @@ def _check(label: str, app: Any, spec: Spec) -> None:
         return
     if not _accepts(app, code, 0):
         raise LoadError(f"{label} cannot be called with two arguments, as a WSGI application is (environ, start_response)")
-    hint = "" if spec.call else f"; if it makes the application, write {label}()"
+    hint = "" if spec.call is not None else f"; if it makes the application, write {label}()"
     raise LoadError(f"{label} takes no arguments, a WSGI application is called with two{hint}")
 
 

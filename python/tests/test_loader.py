@@ -60,6 +60,11 @@ class Finds(Case):
         self.write("pk_factory.py", "def make():\n    return lambda e, s: [b'made']\n")
         self.assertEqual(self.answer("pk_factory:make()"), [b"made"])
 
+    def test_factory_with_arguments(self):
+        self.write("pk_given.py", "def make(name, debug=True, of=()):\n    return lambda e, s: [b'%r %r %r' % (name, debug, of)]\n")
+        self.assertEqual(self.answer("pk_given:make('a(b):c)')"), [b"'a(b):c)' True ()"])
+        self.assertEqual(self.answer("pk_given:make( -1, of=[{'x': None}], debug = False )"), [b"-1 False [{'x': None}]"])
+
     def test_attribute_of_an_object(self):
         self.write("pk_attr.py", "class Box:\n    @staticmethod\n    def wsgi(e, s):\n        return [b'box']\nbox = Box()\n")
         self.assertEqual(self.answer("pk_attr:box.wsgi"), [b"box"])
@@ -158,8 +163,15 @@ class Explains(Case):
         self.assertIn("pk_ther.py does not exist", text)
         self.assertIn("Did you mean pk_there.py?", text)
 
+    def test_factory_with_what_is_no_literal(self):
+        self.write("pk_calls.py", "def make(*a, **k):\n    return lambda e, s: []\n")
+        for call in ("make(x)", "make(print(1))", "make(*[1])", "make(**{'a': 1})", "make(1)(2)", "make('a'", "make(a=1, a=2)", "make(1 2)"):
+            with self.subTest(call=call):
+                self.complaint("pk_calls:" + call)
+        self.assertIn("a factory is called with literals only", self.complaint("pk_calls:make(x)"))
+
     def test_malformed(self):
-        for spec in ("", ":app", "a b:app", "mod:make(1)", "mod:", "mod:a..b", "mod:a b"):
+        for spec in ("", ":app", "a b:app", "mod:(1)", "mod:make)", "mod:", "mod:a..b", "mod:a b"):
             with self.subTest(spec=spec):
                 self.complaint(spec)
 
