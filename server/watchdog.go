@@ -38,7 +38,7 @@ func (s *Server) watch(ctx context.Context, interval time.Duration) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
-		err := s.alive(ctx, interval/2)
+		err := s.look(ctx, interval/2)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -53,6 +53,16 @@ func (s *Server) watch(ctx context.Context, interval time.Duration) {
 			return
 		}
 	}
+}
+
+// look is alive, but for a process that was stopped itself, or had no CPU, while it waited for answers: it asks once more.
+func (s *Server) look(ctx context.Context, atMost time.Duration) error {
+	began := time.Now()
+	err := s.alive(ctx, atMost)
+	if err != nil && time.Since(began) > 2*atMost {
+		return s.alive(ctx, atMost)
+	}
+	return err
 }
 
 // alive asks everybody on whom serving depends.
