@@ -66,7 +66,7 @@ var workerDocs = map[string]keyDoc{
 			"lets the one on its CPU finish its turn, so that work is done in batches instead of switching for " +
 			"each request. With `auto` the main process may interrupt workers while it has little to do and would wait long for a CPU, " +
 			"so that a static file does not wait for a page that takes long. `other` is the system's normal policy for all. A policy that penknife " +
-			"was started with, such as systemd's `CPUSchedulingPolicy`, is kept."},
+			"was started with, such as systemd's `CPUSchedulingPolicy`, is kept, but `auto` takes SCHED_BATCH for its own."},
 	"workers.oom_score_adj": {max: 1000,
 		doc: "How much rather than penknife itself the kernel ends a worker when memory runs out: added to penknife's own " +
 			"`oom_score_adj`. A worker is replaced, and its clients get 502; without penknife there is nobody."},
