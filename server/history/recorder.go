@@ -13,7 +13,8 @@ import (
 const (
 	every  = time.Second
 	kept   = 300             // samples: five minutes
-	linger = 5 * time.Second // after the last request and the last look, it goes to sleep
+	settle = 2 * time.Second // after the last second with requests it goes to sleep
+	linger = 5 * time.Second // after the last look
 )
 
 // Moment is what a sample is made from.
@@ -112,10 +113,10 @@ func (r *Recorder) watch() bool {
 			s := r.sampleOf(m, now, now.Sub(begin))
 			r.keep(s)
 			begin = now
-			if s.Requests > 0 || m.Busy || r.regarded(now) {
+			if s.Requests > 0 || m.Busy {
 				active = now
 			}
-			if now.Sub(active) >= linger {
+			if now.Sub(active) >= settle && !r.regarded(now) {
 				return true
 			}
 		}
