@@ -19,8 +19,7 @@ type (
 	zygoteReady struct {
 		zygote  uint64
 		version string   // of the interpreter
-		threads []string // that the application's import has started and left running
-		tasks   int      // threads of the process as the kernel counts them
+		threads []string // that the application's import has started and that a fork loses
 	}
 	// zygoteRefused: the zygote cannot do its work and is about to exit.
 	zygoteRefused struct {

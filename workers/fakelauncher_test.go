@@ -63,7 +63,7 @@ func (f *fakeWorld) startZygote(number uint64) (int, error) {
 	}
 	f.mail.put(zygoteBegun{number})
 	if !f.zygoteSilent {
-		f.mail.put(zygoteReady{zygote: number, version: "3.12.1", tasks: 1})
+		f.mail.put(zygoteReady{zygote: number, version: "3.12.1"})
 	}
 	return 100 + int(number), nil
 }

@@ -68,10 +68,9 @@ func (s *supervisor) onZygoteReady(e zygoteReady, now time.Time) {
 	z.ready, z.version, z.deadline = now, e.version, time.Time{}
 	s.dirty = true
 	s.log.Info("zygote ready", "pid", z.pid, "python", e.version, "interpreter", s.interpreter, "took", now.Sub(z.started))
-	if len(e.threads) > 0 || e.tasks > 1 {
+	if len(e.threads) > 0 {
 		s.log.Warn("the application started threads when it was imported: they do not exist in the workers, and "+
-			"locks that they held stay locked; set preload to false if it needs them",
-			"threads", e.threads, "tasks", e.tasks)
+			"locks that they held stay locked; set app.preload to false if it needs them", "threads", e.threads)
 	}
 }
 

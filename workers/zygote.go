@@ -280,7 +280,6 @@ func (z *zygote) hear(raw []byte) error {
 	var m struct {
 		Version string   `json:"version"`
 		Threads []string `json:"threads"`
-		Tasks   int      `json:"tasks"`
 		Birth   uint64   `json:"birth"`
 		PID     int      `json:"pid"`
 		Error   string   `json:"error"`
@@ -305,7 +304,7 @@ func (z *zygote) hear(raw []byte) error {
 	}
 	switch {
 	case kind == sayReady:
-		z.mail.put(zygoteReady{z.number, m.Version, m.Threads, m.Tasks})
+		z.mail.put(zygoteReady{z.number, m.Version, m.Threads})
 	case kind == saySpawned && m.PID > 1:
 		z.mail.put(spawned{m.Birth, m.PID})
 	case kind == sayNotSpawned:

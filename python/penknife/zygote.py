@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CONTROL_FD, PACKAGE_FD, ACCEL_FD, MEMORY_FD, EVENT_FD, BODIES_FD, LIFELINE_FD = range(3, 10)
 LOAD_FAILED_STATUS = 3
-
+LOOKS, LOOK_PAUSE = 10, 0.005  # so often, in seconds, are threads looked for that may be about to end
 
 
 class Zygote:
@@ -55,13 +55,7 @@ class Zygote:
         gc.freeze()
 
     def announce(self) -> None:
-        threads = [thread.name for thread in threading.enumerate() if thread is not threading.current_thread()]
-        about = {
-            "version": sys.version.split()[0],
-            "executable": sys.executable,
-            "threads": threads,
-            "tasks": len(os.listdir("/proc/self/task")),
-        }
+        about = {"version": sys.version.split()[0], "executable": sys.executable, "threads": threads_lost()}
         self.control.send_json(channel.READY, about)
 
     def serve(self) -> Worker:
@@ -94,6 +88,49 @@ class Zygote:
         return None
 
 
+def threads_lost() -> list[str]:
+    """Name the threads, beside this one, that a fork loses. A library that ends its own before each fork and starts them
+    when they are needed again (OpenBLAS under numpy) has none: a fork on trial shows it."""
+    lost = [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
+    names = [thread.name for thread in lost]
+    known = {os.getpid(), *(thread.native_id for thread in lost)}
+    if not _strangers(known):
+        return names
+    try:
+        child = signals.fork()
+    except OSError:  # too many processes
+        child = -1
+    if child == 0:
+        os._exit(0)
+    if child > 0:
+        _reap(child)
+    for _ in range(LOOKS):  # a thread that was waited for is seen for a moment more
+        if not _strangers(known):
+            break
+        genuine.sleep(LOOK_PAUSE)
+    return names + _strangers(known)
+
+
+def _strangers(known: set[int | None]) -> list[str]:
+    """The names, as the kernel has them, of this process's threads that Python does not know."""
+    names = []
+    for task in os.listdir("/proc/self/task"):
+        if int(task) not in known:
+            try:
+                with open(f"/proc/self/task/{task}/comm", encoding="utf-8", errors="backslashreplace") as file:
+                    names.append(file.read().strip())
+            except OSError:  # it has ended meanwhile
+                pass
+    return sorted(names)
+
+
+def _reap(child: int) -> None:
+    try:
+        genuine.waitpid(child, 0)
+    except ChildProcessError:  # the application ignores SIGCHLD, or its handler was quicker
+        pass
+
+
 def fork_orphan() -> int:
     """Fork a grandchild in a process group of its own and answer its pid; 0 in the grandchild.
 
@@ -115,10 +152,7 @@ def fork_orphan() -> int:
         answer = _read_all(reader)
     finally:
         os.close(reader)
-        try:
-            genuine.waitpid(middle, 0)
-        except ChildProcessError:  # the application ignores SIGCHLD, or its handler was quicker
-            pass
+        _reap(middle)
     pid = json.loads(answer) if answer else "the intermediate process died"
     if isinstance(pid, str):
         raise OSError(pid)
