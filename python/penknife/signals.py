@@ -6,6 +6,7 @@ manager may send SIGTERM to every process of the service, and a worker must not 
 from __future__ import annotations
 
 import faulthandler
+import fcntl
 import os
 import signal
 import time
@@ -47,8 +48,6 @@ def install(stack_signal: int) -> None:
 
 def dump_stacks_to(fd: int, stack_signal: int) -> None:
     """Have the stacks go to penknife from now on, where they used to go to stderr. Nobody may ever wait for room."""
-    import fcntl
-
     try:
         high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 200)  # out of the range that applications guess at
     except OSError:  # fewer than 200 are allowed
