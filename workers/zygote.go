@@ -1,6 +1,7 @@
 package workers
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -96,6 +97,10 @@ func (l *zygoteLauncher) startZygote(number uint64) (pid int, err error) {
 	z := &zygote{number: number, host: l.host, mail: l.mail, tail: &tail{}, controlDone: make(chan struct{}),
 		log: l.log.With("worker", "zygote"), caller: l.host.calls.Join("zygote")}
 	z.flow = newFlow(l.output, z.log, l.dropped)
+	first, err := json.Marshal(l.settings)
+	if err != nil {
+		return 0, err
+	}
 	var ours, theirs []*os.File
 	defer func() {
 		closeAll(theirs...)
@@ -138,9 +143,9 @@ func (l *zygoteLauncher) startZygote(number uint64) (pid int, err error) {
 	z.output[0] = l.host.pump(ours[1], z.log.With("stream", "stdout"), z.tail, z.flow)
 	z.output[1] = l.host.pump(ours[2], z.log.With("stream", "stderr"), z.tail, z.flow)
 	l.zygote = z
-	go z.read()  // ends with the socket, at the latest by watch
-	go z.watch() // ends with the process
-	l.send(l.settings)
+	go z.read()       // ends with the socket, at the latest by watch
+	go z.watch()      // ends with the process
+	_ = l.send(first) // an error is that of a zygote that is gone: watch tells
 	return z.process.pid, nil
 }
 
@@ -179,11 +184,7 @@ func notExecuted(interpreter, chdir string, err error) *StartError {
 }
 
 // send gives a message and descriptors to the zygote. An error means that it is dead or hangs.
-func (l *zygoteLauncher) send(message any, files ...*os.File) error {
-	text, err := json.Marshal(message)
-	if err != nil {
-		return err
-	}
+func (l *zygoteLauncher) send(message []byte, files ...*os.File) error {
 	var rights []byte
 	if len(files) > 0 {
 		fds := make([]int, len(files))
@@ -195,7 +196,7 @@ func (l *zygoteLauncher) send(message any, files ...*os.File) error {
 	if err := l.zygote.control.SetWriteDeadline(time.Now().Add(orderTimeout)); err != nil {
 		return err
 	}
-	_, _, err = l.zygote.control.WriteMsgUnix(text, rights, nil)
+	_, _, err := l.zygote.control.WriteMsgUnix(message, rights, nil)
 	return err
 }
 
@@ -223,24 +224,29 @@ func (l *zygoteLauncher) spawn(birth uint64, index int, strict bool) (workerHand
 	w.log = l.log.With("worker", index)
 	w.flow = newFlow(l.output, w.log, l.dropped)
 	w.caller = l.host.calls.Join(strconv.Itoa(index))
-	order := struct {
-		Birth  uint64 `json:"birth"`
-		Worker int    `json:"worker"`
-		Strict bool   `json:"strict"`
-	}{birth, index, strict}
-	if err := l.send(order, theirs...); err != nil {
+	if err := l.send(orderOf(birth, index, strict), theirs...); err != nil {
 		w.abandon()
 		return nil, err
 	}
 	return w, nil
 }
 
+// orderOf is what python/accel/fork.c calls an order.
+func orderOf(birth uint64, index int, strict bool) []byte {
+	order := binary.LittleEndian.AppendUint64(nil, birth)
+	order = binary.LittleEndian.AppendUint32(order, uint32(index))
+	if strict {
+		return binary.LittleEndian.AppendUint32(order, 1)
+	}
+	return binary.LittleEndian.AppendUint32(order, 0)
+}
+
 // Kinds of messages of a zygote, beside sayReady and sayFailed.
 const (
 	sayBegun      = 'H'
 	sayRefused    = 'I'
-	saySpawned    = 'P'
-	sayNotSpawned = 'X'
+	saySpawned    = 'P' // birth and pid, 8 and 4 bytes
+	sayNotSpawned = 'X' // birth and the reason
 )
 
 // read passes on what the zygote says until its socket ends. A zygote that talks nonsense is killed.
@@ -280,9 +286,6 @@ func (z *zygote) hear(raw []byte) error {
 	var m struct {
 		Version string   `json:"version"`
 		Threads []string `json:"threads"`
-		Birth   uint64   `json:"birth"`
-		PID     int      `json:"pid"`
-		Error   string   `json:"error"`
 	}
 	kind, body := raw[0], raw[1:]
 	switch kind {
@@ -299,16 +302,13 @@ func (z *zygote) hear(raw []byte) error {
 		z.host.imported(string(body))
 		return nil
 	}
-	if json.Unmarshal(body, &m) != nil {
-		return errNonsense
-	}
 	switch {
-	case kind == sayReady:
+	case kind == sayReady && json.Unmarshal(body, &m) == nil:
 		z.mail.put(zygoteReady{z.number, m.Version, m.Threads})
-	case kind == saySpawned && m.PID > 1:
-		z.mail.put(spawned{m.Birth, m.PID})
-	case kind == sayNotSpawned:
-		z.mail.put(notSpawned{m.Birth, m.Error})
+	case kind == saySpawned && len(body) == 12 && binary.LittleEndian.Uint32(body[8:]) > 1:
+		z.mail.put(spawned{binary.LittleEndian.Uint64(body), int(binary.LittleEndian.Uint32(body[8:]))})
+	case kind == sayNotSpawned && len(body) >= 8:
+		z.mail.put(notSpawned{binary.LittleEndian.Uint64(body), string(body[8:])})
 	default:
 		return errNonsense
 	}

@@ -133,6 +133,9 @@ PyObject *pk_peek(PyObject *module, PyObject *key);
 /* module.c: a duplicate of fd, out of the range that applications guess at. */
 int pk_move_high(int fd);
 
+/* fork.c */
+PyObject *pk_next_worker(PyObject *module, PyObject *args);
+
 /* interrupt.c: an exception in the application when its time is over. */
 void pk_enter_app(pk_request *r);
 void pk_leave_app(pk_request *r); /* from here on no exception comes for this request; it is not an error to have none */

@@ -131,6 +131,9 @@ static PyMethodDef methods[] = {
      "on_interrupt(number, frame): signal handler. Raises if penknife wants the main thread's request to end."},
     {"watch_interrupts", pk_watch_interrupts, METH_NOARGS,
      "watch_interrupts(): raises in the other threads what penknife asks for. Does not return."},
+    {"next_worker", pk_next_worker, METH_VARARGS,
+     "next_worker(control_fd, before): obeys penknife's orders for workers, calling before (or None) ahead of each fork. Returns in\n"
+     "each worker, with its number, whether its warm-up is strict, and its descriptors; in the zygote None, when penknife has gone."},
     {"lifeline", lifeline, METH_VARARGS, "lifeline(fd): the kernel kills this process group when the pipe's writer closes."},
     {"calls", pk_set_calls, METH_VARARGS, "calls(fd): channels of call() go to penknife over this socket. In each process, first."},
     {"call", pk_call, METH_VARARGS,

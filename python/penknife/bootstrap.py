@@ -26,14 +26,13 @@ def complaint(version, name, free_threaded, executable):
 
 
 def own_complaint():
-    import platform
+    name = "CPython"
+    if getattr(sys, "implementation", None) is None or sys.implementation.name != "cpython":
+        import platform  # its memory would be each worker's
 
-    free_threaded = False
-    if sys.version_info >= (3, 13):
-        import sysconfig
-
-        free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
-    return complaint(sys.version_info, platform.python_implementation(), free_threaded, sys.executable)
+        name = platform.python_implementation()
+    free_threaded = "t" in getattr(sys, "abiflags", "")  # PEP 703; sysconfig says so as well, and loads a large table
+    return complaint(sys.version_info, name, free_threaded, sys.executable)
 
 
 def refuse(text):

@@ -16,9 +16,7 @@ READY = b"R"  # zygote: JSON about the interpreter; worker: nothing
 FAILED = b"E"  # the application cannot be loaded: text for the operator
 UNFIT = b"W"  # worker: a warm-up request failed: a line for the operator, then a traceback
 REFUSED = b"I"  # the interpreter cannot be used: text for the operator
-SPAWNED = b"P"  # zygote: JSON birth, pid
 IMPORTED = b"M"  # paths of files that were imported, each with a NUL behind it
-NOT_SPAWNED = b"X"  # zygote: JSON birth, error
 
 
 def clip(text: str) -> bytes:

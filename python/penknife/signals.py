@@ -12,12 +12,9 @@ import signal
 import time
 from types import FrameType
 
-from penknife import genuine
-
 _LEFT_TO_GO = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _owner = 0  # pid of the process that leaves the decision to Go
-_forking = False  # one of our own
 
 
 def _leave_to_go(number: int, _frame: FrameType | None) -> None:
@@ -28,8 +25,8 @@ def _leave_to_go(number: int, _frame: FrameType | None) -> None:
 
 def _in_forked_child() -> None:
     """In a child that the application forked (multiprocessing) the signals mean what they always mean."""
-    if _forking:
-        return
+    if os.getpgrp() == os.getpid():
+        return  # a worker: it was born with a group of its own
     for number in _LEFT_TO_GO:
         if signal.getsignal(number) is _leave_to_go:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
@@ -80,13 +77,3 @@ def own_process() -> None:
     """Say that this process is one of ours; after each fork of a worker."""
     global _owner
     _owner = os.getpid()
-
-
-def fork() -> int:
-    """Fork a process that leaves the decision to Go as well."""
-    global _forking
-    _forking = True
-    try:
-        return genuine.fork()
-    finally:
-        _forking = False

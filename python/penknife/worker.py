@@ -3,13 +3,13 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from types import ModuleType
 
 from penknife import RequestTimeout, accelerator, channel, errors, genuine, imported, loader, signals, warmup
 
 TYPE_CHECKING = False  # as in typing, without its megabyte of memory in every worker
 if TYPE_CHECKING:
+    import threading
     from typing import Any, Callable
 
 LOAD_FAILED_STATUS = 3
@@ -97,6 +97,8 @@ class Worker:
             genuine.start_thread("penknife-interrupts", self.accel.watch_interrupts)
 
     def _start_thread(self, index: int) -> threading.Thread:
+        import threading  # which the zygote has done for several threads, and only for them
+
         thread = threading.Thread(target=self._serve, args=(index,), name=f"penknife-{index}", daemon=True)
         thread.start()
         return thread

@@ -2,10 +2,8 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
 import sys
-import threading
 from types import ModuleType
 
 from penknife import accelerator, channel, errors, genuine, imported, loader, signals
@@ -59,45 +57,29 @@ class Zygote:
         self.control.send_json(channel.READY, about)
 
     def serve(self) -> Worker:
-        """Obey Go until it closes the socket; return in each worker."""
-        while True:
-            command = self.control.receive()
-            if command is None:
-                flush()
-                os._exit(0)  # no atexit: what the application registered belongs to the workers
-            request, fds = command
-            worker = self.spawn(request, fds)
-            if worker is not None:
-                return worker
-
-    def spawn(self, request: dict[str, Any], fds: list[int]) -> Worker | None:
-        """Fork one worker. None in the zygote."""
-        birth = request["birth"]
-        try:
-            pid = fork_orphan()
-        except OSError as error:
-            self.control.send_json(channel.NOT_SPAWNED, {"birth": birth, "error": str(error)})
-            pid = -1
-        if pid == 0:
-            self.control.close()
-            return Worker(self.accel, self.app, {**self.settings, **request}, fds)
-        for fd in fds:
-            os.close(fd)
-        if pid > 0:
-            self.control.send_json(channel.SPAWNED, {"birth": birth, "pid": pid})
-        return None
+        """Fork workers until Go closes the socket; return in each of them."""
+        # Only other threads can print between two forks.
+        before = flush if len(os.listdir("/proc/self/task")) > 1 else None
+        flush()
+        order = self.accel.next_worker(self.control.socket.fileno(), before)
+        if order is None:
+            flush()
+            os._exit(0)  # no atexit: what the application registered belongs to the workers
+        number, strict, fds = order
+        self.control.close()
+        return Worker(self.accel, self.app, {**self.settings, "worker": number, "strict": strict}, fds)
 
 
 def threads_lost() -> list[str]:
     """Name the threads, beside this one, that a fork loses. A library that ends its own before each fork and starts them
     when they are needed again (OpenBLAS under numpy) has none: a fork on trial shows it."""
-    lost = [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
+    lost = genuine.others()
     names = [thread.name for thread in lost]
     known = {os.getpid(), *(thread.native_id for thread in lost)}
     if not _strangers(known):
         return names
     try:
-        child = signals.fork()
+        child = genuine.fork()
     except OSError:  # too many processes
         child = -1
     if child == 0:
@@ -129,60 +111,6 @@ def _reap(child: int) -> None:
         genuine.waitpid(child, 0)
     except ChildProcessError:  # the application ignores SIGCHLD, or its handler was quicker
         pass
-
-
-def fork_orphan() -> int:
-    """Fork a grandchild in a process group of its own and answer its pid; 0 in the grandchild.
-
-    The process between ends at once, so that the kernel hands the grandchild to Go, the subreaper. It is waited
-    for here: when the pid is known to Go, Go is the parent already.
-    """
-    flush()
-    reader, writer = os.pipe()
-    try:
-        middle = signals.fork()
-    except OSError:  # too many processes: Go tries again and again
-        os.close(reader)
-        os.close(writer)
-        raise
-    if middle == 0:
-        return _in_the_middle(reader, writer)
-    os.close(writer)
-    try:
-        answer = _read_all(reader)
-    finally:
-        os.close(reader)
-        _reap(middle)
-    pid = json.loads(answer) if answer else "the intermediate process died"
-    if isinstance(pid, str):
-        raise OSError(pid)
-    return int(pid)
-
-
-def _in_the_middle(reader: int, writer: int) -> int:
-    try:
-        os.close(reader)
-        pid = signals.fork()
-        if pid == 0:
-            os.setpgid(0, 0)
-            os.close(writer)
-            return 0
-    except OSError as error:
-        os.write(writer, json.dumps(str(error)).encode())
-        os._exit(1)
-    try:
-        os.setpgid(pid, pid)  # both do it: neither may rely on the other to be first
-    except OSError:
-        pass
-    os.write(writer, json.dumps(pid).encode())
-    os._exit(0)
-
-
-def _read_all(fd: int) -> bytes:
-    data = b""
-    while piece := os.read(fd, 4096):
-        data += piece
-    return data
 
 
 def flush() -> None:
@@ -223,6 +151,8 @@ def main() -> Worker:
     signals.install(settings["stack_signal"])
     _line_by_line(sys.stdout)
     _line_by_line(sys.stderr)
+    if settings["threads"] > 1:
+        import threading  # noqa: F401  once, and not in each worker
     sys.argv = [settings["app"]]
     sys.path.insert(0, settings["chdir"])
     zygote = Zygote(control, settings, accel)
