@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"penknife/control"
+	"penknife/metrics"
 	"penknife/server/history"
 	"penknife/server/usage"
 	"penknife/workers"
@@ -69,10 +70,15 @@ func (s *Server) traffic() control.Traffic {
 	t := control.Traffic{
 		Classes: totals.Classes, Latency: history.LatencyOf(&totals.Total), Queue: history.LatencyOf(&totals.Queue), App: history.LatencyOf(&totals.App),
 	}
-	for _, n := range totals.Classes {
-		t.Requests += n
-	}
+	t.Requests = total(totals)
 	return t
+}
+
+func total(t *metrics.Totals) (requests uint64) {
+	for _, n := range t.Classes {
+		requests += n
+	}
+	return requests
 }
 
 func memoryOf(snapshot workers.Snapshot, usage *usage.Reading) control.Memory {
@@ -140,5 +146,6 @@ func (s *Server) observeMoment() history.Moment {
 	memory := memoryOf(snapshot, usage)
 	sample.CPU = usage.CPU
 	sample.Memory = memory.Server + memory.Zygote + memory.Workers
+	s.pages.Served(total(m.Totals))
 	return m
 }

@@ -113,6 +113,7 @@ type Server struct {
 	usage       *usage.Meter
 	history     *history.Recorder
 	pace        *tuning.Pace // nil: nothing is decided
+	pages       *tuning.Pages
 	reloads     *reloader
 	inForce     atomic.Pointer[configs.Loaded] // loaded, and of the latest reload what that has changed
 	control     *control.Server
@@ -189,6 +190,7 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 	s.reloads = newReloader(func(ctx context.Context) control.Reloaded { return s.reload(ctx, options.Reload) },
 		s.upgrades.passReload)
 	s.usage, s.history = usage.NewMeter(time.Now), history.New(s.observeMoment)
+	s.pages = tuning.NewPages(s.log)
 	s.sidecars = sidecars.New(sidecars.Deps{Log: s.log, Counter: s.metrics.Sidecars})
 	s.metrics.Workers.Watch(s.pool)
 	s.watchScaling()
@@ -404,9 +406,7 @@ func (s *Server) opened() {
 	s.notify.ready(s.statusLine())
 	s.log.Info("ready", "took", time.Since(s.began).Round(time.Millisecond), "listen", s.open.String())
 	debug.FreeOSMemory() // the start's garbage; without requests that allocate there may be no collection for days
-	if err := osproc.DropStartPages(); err != nil {
-		s.log.Debug("the pages of the start stay in memory", "error", err)
-	}
+	s.pages.Started()
 }
 
 // String lists the addresses, for the log.

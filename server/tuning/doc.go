@@ -1,5 +1,5 @@
 // Package tuning fits the Go process to its work: how many processors it uses, under which policy the kernel schedules it and
-// what it starts, and how much garbage may lie around. Each is one call at the start. Where GOMAXPROCS or GOGC is set, that
+// what it starts, how much garbage may lie around, and which of its own pages stay in memory. Each is called at the start, some now and then. Where GOMAXPROCS or GOGC is set, that
 // is the operator's word.
 //
 // It starts no goroutine and takes no lock. The finalizers of the runtime call Collector after each collection.
