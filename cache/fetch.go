@@ -206,7 +206,7 @@ func (f *fetch) stripping() stripping {
 // traced takes over what the engines noted.
 func (f *fetch) traced() {
 	if !f.background {
-		f.v.r.Trace = f.req.Trace
+		f.v.r.Trace.TakeOver(f.req.Trace)
 	}
 }
 

@@ -251,7 +251,7 @@ func (b *bench) request(line string, lines ...string) *gateway.Request {
 	path, query, _ := strings.Cut(target, "?")
 	r := &gateway.Request{
 		ID: 1, Start: b.clock.now(), Method: []byte(method), Target: []byte(target), Path: []byte(path), Query: []byte(query),
-		Host: []byte(host), Scheme: []byte(scheme),
+		Host: []byte(host), Scheme: []byte(scheme), Trace: gateway.Trace{TraceID: clientTrace},
 	}
 	vars := []string{"REQUEST_METHOD", method, "REQUEST_URI", target, "PATH_INFO", path, "QUERY_STRING", query, "HTTP_HOST", host}
 	for _, text := range lines {
@@ -268,6 +268,9 @@ func (b *bench) request(line string, lines ...string) *gateway.Request {
 	return r
 }
 
+// clientTrace is the trace that every request belongs to, whoever answers it.
+const clientTrace = "4bf92f3577b34da6a3ce929d0e0e4736"
+
 // do makes a request and takes the whole answer.
 func (b *bench) do(t testing.TB, line string, lines ...string) got {
 	t.Helper()
@@ -276,7 +279,11 @@ func (b *bench) do(t testing.TB, line string, lines ...string) got {
 	if err != nil {
 		t.Fatalf("%s: %v", line, err)
 	}
-	return take(r, resp)
+	g := take(r, resp)
+	if g.trace.TraceID != clientTrace {
+		t.Errorf("%s: the trace became %q", line, g.trace.TraceID)
+	}
+	return g
 }
 
 func take(r *gateway.Request, resp *gateway.Response) got {

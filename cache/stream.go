@@ -216,8 +216,6 @@ func (b *spoolReader) CloseWithError(err error) {
 		s.body.CloseWithError(err)
 	}
 	if done {
-		cache := b.r.Trace.Cache
-		b.r.Trace = s.f.req.Trace
-		b.r.Trace.Cache = cache
+		b.r.Trace.TakeOver(s.f.req.Trace)
 	}
 }

@@ -118,9 +118,7 @@ type passedBody struct {
 // CloseWithError ends the application's answer.
 func (b *passedBody) CloseWithError(err error) {
 	b.Body.CloseWithError(err)
-	cache := b.r.Trace.Cache
-	b.r.Trace = b.f.req.Trace
-	b.r.Trace.Cache = cache
+	b.r.Trace.TakeOver(b.f.req.Trace)
 }
 
 // passedWindow is passedBody for a body that can be used where it lies.

@@ -18,3 +18,10 @@ type Trace struct {
 	// TraceID is the W3C trace id of a request that is traced, in hexadecimal; empty otherwise.
 	TraceID string
 }
+
+// TakeOver notes what engines noted with another request that was made in place of this one. What is said of this
+// one stays: Cache and TraceID.
+func (t *Trace) TakeOver(other Trace) {
+	other.Cache, other.TraceID = t.Cache, t.TraceID
+	*t = other
+}

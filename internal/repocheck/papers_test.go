@@ -3,6 +3,7 @@ package repocheck
 import (
 	"go/ast"
 	"go/token"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -17,12 +18,8 @@ var spans = regexp.MustCompile("`([^`\n]+)`")
 
 // TestPapersNameMetricsThatExist: each metric that they name is one, and so is each value of a label.
 func TestPapersNameMetricsThatExist(t *testing.T) {
-	texts, names := literals(t), map[string]bool{}
-	for text := range texts {
-		if strings.HasPrefix(text, "penknife_") {
-			names[text] = true
-		}
-	}
+	texts := literals(t)
+	names := metricNames(texts)
 	metric := regexp.MustCompile(`^(penknife_[a-z_]+)(?:\{([a-z_]+)(?:="([^"]+)")?\})?$`)
 	found := 0
 	for _, page := range papers {
@@ -46,6 +43,45 @@ func TestPapersNameMetricsThatExist(t *testing.T) {
 		}
 	}
 	if found < 40 {
+		t.Errorf("only %d metrics were found", found)
+	}
+}
+
+// metricNames picks the names of metrics out of the literals of the product.
+func metricNames(texts map[string]bool) map[string]bool {
+	names := map[string]bool{}
+	for text := range texts {
+		if strings.HasPrefix(text, "penknife_") {
+			names[text] = true
+		}
+	}
+	return names
+}
+
+// TestPagesNameMetricsThatExist: so does every other page; `penknife_app_cache_*` stands for several.
+func TestPagesNameMetricsThatExist(t *testing.T) {
+	names := metricNames(literals(t))
+	metric := regexp.MustCompile("`(penknife_[a-z_]+)([*{`]| )")
+	found := 0
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range pages {
+		page, err := filepath.Rel(root, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, line := range readLines(t, page) {
+			for _, parts := range metric.FindAllStringSubmatch(line, -1) {
+				found++
+				if !names[parts[1]] && parts[2] != "*" {
+					t.Errorf("%s:%d: there is no metric %s", page, n+1, parts[1])
+				}
+			}
+		}
+	}
+	if found < 150 {
 		t.Errorf("only %d metrics were found", found)
 	}
 }
