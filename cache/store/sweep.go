@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/redis/rueidis"
@@ -149,4 +150,19 @@ func (r *Remote) runID(ctx context.Context) (string, error) {
 func codeOf(err *rueidis.RedisError) string {
 	code, _, _ := strings.Cut(err.Error(), " ")
 	return code
+}
+
+// withRemedy adds what to do about a refusal of Redis whose own text does not say it.
+func withRemedy(reason error) error {
+	var refusal *rueidis.RedisError
+	if !errors.As(reason, &refusal) {
+		return reason
+	}
+	switch codeOf(refusal) {
+	case "OOM":
+		return fmt.Errorf("%w (it is full: set its maxmemory-policy to allkeys-lru)", reason)
+	case "NOAUTH", "WRONGPASS":
+		return fmt.Errorf("%w (cache.redis or $PENKNIFE_CACHE_REDIS needs its password: redis://:PASSWORD@HOST:PORT/DB)", reason)
+	}
+	return reason
 }

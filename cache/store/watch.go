@@ -206,7 +206,7 @@ func (r *Remote) fallen(fell bool, reason error) {
 		return
 	}
 	r.trips.Add(1)
-	r.options.Log.Warn("redis is away; the cache works with what is in memory", "address", r.address, "reason", reason)
+	r.options.Log.Warn("redis is away; the cache works with what is in memory", "address", r.address, "reason", withRemedy(reason))
 	select {
 	case r.wake <- struct{}{}:
 	default:
@@ -226,7 +226,7 @@ func (r *Remote) stillAway(ctx context.Context, reason error) {
 	}
 	r.mu.Unlock()
 	if first {
-		r.options.Log.Warn("redis is away; the cache works with what is in memory", "address", r.address, "reason", reason)
+		r.options.Log.Warn("redis is away; the cache works with what is in memory", "address", r.address, "reason", withRemedy(reason))
 	}
 }
 
