@@ -114,6 +114,7 @@ func (f *fetch) arrived(resp *gateway.Response, err error) (*gateway.Response, e
 	case f.stale != nil && f.isFailure(resp, err) && f.stale.usableOnError(f.stale.age(f.received)):
 		return f.standIn(resp)
 	case err != nil:
+		f.traced()
 		f.fail()
 		f.count(Miss, ReasonFailed, 0)
 		return nil, err
@@ -142,6 +143,7 @@ func (f *fetch) standIn(resp *gateway.Response) (*gateway.Response, error) {
 	if resp != nil {
 		resp.Body.CloseWithError(nil)
 	}
+	f.traced()
 	f.count(0, ReasonFailed, 0)
 	f.land(landing{signal: signalAnswer, entry: f.stale, key: f.key, fails: true})
 	if f.background {

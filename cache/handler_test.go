@@ -311,12 +311,13 @@ func TestRFC5861_4_StaleIfError(t *testing.T) {
 		t.Errorf("%+v", g)
 	}
 	b.app.answer = func(int, map[string]string) reply { return reply{err: gateway.Errorf(gateway.KindWorkerDied, "x")} }
-	if g := b.do(t, "GET /"); g.body != "x" {
+	if g := b.do(t, "GET /"); g.body != "x" || g.trace.Engine != "cache" || g.trace.Queue != queued {
 		t.Errorf("%+v", g)
 	}
 	b.clock.advance(30 * time.Second)
-	if _, err := b.Serve(b.request("GET /")); gateway.KindOf(err) != gateway.KindWorkerDied {
-		t.Errorf("after its time: %v", err)
+	r := b.request("GET /")
+	if _, err := b.Serve(r); gateway.KindOf(err) != gateway.KindWorkerDied || r.Trace.Engine != "app" || r.Trace.Queue != queued {
+		t.Errorf("after its time: %v, %+v", err, r.Trace)
 	}
 }
 

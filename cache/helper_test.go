@@ -54,6 +54,9 @@ type reply struct {
 	length int64         // of a body in pieces; 0: not announced
 }
 
+// queued is how long each request waited for a worker.
+const queued = time.Millisecond
+
 func (a *app) Serve(r *gateway.Request) (*gateway.Response, error) {
 	vars := map[string]string{}
 	for rest := uwsgiproto.Vars(r.Vars); len(rest) > 0; {
@@ -70,7 +73,7 @@ func (a *app) Serve(r *gateway.Request) (*gateway.Response, error) {
 	a.seen = append(a.seen, vars)
 	a.mu.Unlock()
 	given := a.answer(call, vars)
-	r.Trace.Engine = "app"
+	r.Trace.Engine, r.Trace.Queue = "app", queued
 	if later := r.Later; later != nil {
 		go func() { later(given.await()) }() // ends with the call
 		return nil, gateway.ErrPending

@@ -184,9 +184,14 @@ func describe(span trace.Span, r *gateway.Request, o gateway.Outcome) {
 	attributes := []attribute.KeyValue{
 		attribute.String("http.request.method", methodOf(r)),
 		foreign("url.path", r.Path), foreign("url.scheme", r.Scheme),
-		foreign("client.address", r.RemoteAddr), foreign("server.address", r.Host),
 		attribute.Int64("http.response.body.size", max(o.Sent, 0)),
 		attribute.String("penknife.front", r.Front.String()), foreign("penknife.request_id", r.RequestID),
+	}
+	if len(r.RemoteAddr) > 0 {
+		attributes = append(attributes, foreign("client.address", r.RemoteAddr))
+	}
+	if len(r.Host) > 0 {
+		attributes = append(attributes, foreign("server.address", r.Host))
 	}
 	if o.Status != 0 {
 		attributes = append(attributes, attribute.Int("http.response.status_code", o.Status))

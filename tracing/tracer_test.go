@@ -179,6 +179,11 @@ func TestSpansOfATrustedParent(t *testing.T) {
 			t.Errorf("%s is %q, want %s", key, attributes[key], want)
 		}
 	}
+	for _, key := range []string{"client.address", "server.address"} { // a unix socket without Host
+		if value, ok := attributes[key]; ok {
+			t.Errorf("%s is %q, and nobody said one", key, value)
+		}
+	}
 	if c.header.Get("X-Key") != "secret" {
 		t.Errorf("headers %v", c.header)
 	}
