@@ -56,6 +56,9 @@ static int receive(int fd, order *o, int fds[ORDER_FDS]) {
     ssize_t n;
     struct msghdr message;
     do {
+        if (PyErr_CheckSignals() != 0) { /* those that came while it forked, too */
+            return -1;
+        }
         struct iovec into = {.iov_base = o, .iov_len = sizeof *o};
         message = (struct msghdr){.msg_iov = &into, .msg_iovlen = 1, .msg_control = &rights, .msg_controllen = sizeof rights};
         int error;
@@ -64,9 +67,6 @@ static int receive(int fd, order *o, int fds[ORDER_FDS]) {
         error = errno;
         Py_END_ALLOW_THREADS
         errno = error;
-        if (n < 0 && errno == EINTR && PyErr_CheckSignals() != 0) {
-            return -1;
-        }
     } while (n < 0 && errno == EINTR);
     if (n < 0) {
         PyErr_SetFromErrno(PyExc_OSError);

@@ -2,6 +2,7 @@ import array
 import importlib.util
 import os
 import resource
+import select
 import signal
 import socket
 import struct
@@ -129,6 +130,18 @@ class Orders(unittest.TestCase):
 
         self.zygote(prepare=prepare)
         self.assertEqual(self.heard(), "KeyError: 'signal'\n")
+
+    def test_a_signal_of_the_fork_is_handled_at_once(self):
+        def prepare():
+            signal.signal(signal.SIGCHLD, lambda number, frame: os.write(self.tell, b"SIGCHLD\n"))
+
+        self.zygote(prepare=prepare)
+        self.give(order())
+        self.ours.recv(100)
+        heard = b""
+        while b"SIGCHLD\n" not in heard:  # the zygote waits for the next order
+            self.assertEqual(select.select([self.told], [], [], 10)[0], [self.told])
+            heard += os.read(self.told, 1000)
 
     def test_other_orders_are_errors(self):
         for data, count in ((order()[:-1], 5), (order() + b"?", 5), (order(), 4), (order(), 6), (order(), 0)):
