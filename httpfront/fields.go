@@ -111,15 +111,20 @@ func refuseCodings(list []byte) *refusal {
 	return refuseUnknownCoding
 }
 
-// setExpectation takes Expect, which HTTP/1.0 does not have (RFC 9110 section 10.1.1).
+// setExpectation takes one Expect field, a list (RFC 9110 section 10.1.1), which HTTP/1.0 does not have.
 func (h *head) setExpectation(value []byte) *refusal {
 	if h.minor == 0 {
 		return nil
 	}
-	if !equalFold(value, "100-continue") {
-		return refuseExpectation
+	for expectation := range bytes.SplitSeq(value, []byte{','}) {
+		switch expectation = trimBlanks(expectation); {
+		case len(expectation) == 0: // no element (section 5.6.1.2)
+		case equalFold(expectation, "100-continue"):
+			h.expects = true
+		default:
+			return refuseExpectation
+		}
 	}
-	h.expects = true
 	return nil
 }
 
