@@ -34,6 +34,9 @@ type fronts struct {
 	log    *slog.Logger
 	failed chan<- error // of some capacity: a listener that ended by itself
 
+	opened chan struct{} // closed when the application answers
+	ended  chan struct{} // closed by stop
+
 	accepting sync.WaitGroup
 	seen      []progress // by alive, when it last looked
 }
@@ -60,17 +63,38 @@ func (f *fronts) alive() error {
 	return nil
 }
 
-// serve lets a front accept from a listener.
-func (f *fronts) serve(one front, listener net.Listener) {
+func newFronts(log *slog.Logger, failed chan<- error) *fronts {
+	return &fronts{log: log, failed: failed, opened: make(chan struct{}), ended: make(chan struct{})}
+}
+
+// open says that the application answers. It is called once at most.
+func (f *fronts) open() { close(f.opened) }
+
+// serve lets a front accept from a listener: at once, since clients rather have a 503 than nobody, but from a socket that
+// somebody else keeps open only when the application answers. There clients wait in the kernel's queue, also over restarts.
+func (f *fronts) serve(one front, listener *sockets.Listener) {
 	f.list = append(f.list, one)
 	f.accepting.Add(1)
-	// Ended by Shutdown of the front; stop waits for it.
+	// Ended by Shutdown of the front, or before it has begun by stop, which waits for it.
 	go func() {
 		defer f.accepting.Done()
+		if listener.Kept() && !f.awaitOpen() {
+			return
+		}
 		if err := one.Serve(listener); err != nil {
 			f.report(fmt.Errorf("listener %s ended: %w", listener.Addr(), err))
 		}
 	}()
+}
+
+// awaitOpen waits for open, and tells whether it came before the end.
+func (f *fronts) awaitOpen() bool {
+	select {
+	case <-f.opened:
+		return true
+	case <-f.ended:
+		return false
+	}
 }
 
 // report passes on the first failure; whoever reads it stops the server, and the others follow from that.
@@ -109,7 +133,7 @@ func (f *fronts) release(ctx context.Context, shared bool) {
 	leaving.Wait()
 }
 
-// stop shuts all fronts down at once, so that they share the time, and waits for their accept loops.
+// stop shuts all fronts down at once, so that they share the time, and waits for their accept loops. It is called once.
 func (f *fronts) stop(ctx context.Context) error {
 	results := make([]error, len(f.list))
 	var stopping sync.WaitGroup
@@ -117,6 +141,7 @@ func (f *fronts) stop(ctx context.Context) error {
 		stopping.Go(func() { results[i] = one.Shutdown(ctx) })
 	}
 	stopping.Wait()
+	close(f.ended)
 	f.accepting.Wait()
 	if err := errors.Join(results...); err != nil {
 		return fmt.Errorf("connections were cut: %w", err)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -209,7 +208,7 @@ func newServer(options Options, parts parts) (made *Server, err error) {
 		Metrics: s.metrics.Handler(), Log: s.log, Ready: s.ready, Report: s.report,
 		Audience: admin.AudienceOf(cfg.Admin.Status), Hosts: cfg.Admin.Hosts,
 	})
-	s.fronts = &fronts{log: s.log, failed: s.failed}
+	s.fronts = newFronts(s.log, s.failed)
 	return s, nil
 }
 
@@ -401,6 +400,7 @@ func (s *Server) workersStage() stage {
 // opened is the moment from which the application answers.
 func (s *Server) opened() {
 	s.gate.opened.Store(true)
+	s.fronts.open()
 	s.metrics.Reloads.Loaded(time.Now())
 	s.reloads.start()
 	s.notify.ready(s.statusLine())
@@ -422,7 +422,7 @@ func (l *listeners) String() string {
 func (s *Server) startFronts(context.Context) error {
 	type ready struct {
 		front    front
-		listener net.Listener
+		listener *sockets.Listener
 	}
 	var all []ready
 	for i, cfg := range s.loaded.Config.HTTP {

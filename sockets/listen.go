@@ -37,6 +37,7 @@ type Listener struct {
 	// handed says that a predecessor has it too; heirloom becomes file with Inherit.
 	handed   bool
 	heirloom os.FileInfo
+	kept     bool // whoever has started this process opened it
 
 	closeOnce sync.Once
 	closeErr  error
@@ -154,6 +155,10 @@ func (l *Listener) Disown() { l.file = nil }
 
 // Handed tells whether a predecessor has handed the socket over.
 func (l *Listener) Handed() bool { return l.handed }
+
+// Kept tells whether whoever has started this process opened the socket: systemd, or another parent. It stays open without
+// this process, and its clients wait in the kernel's queue.
+func (l *Listener) Kept() bool { return l.kept }
 
 // Inherit makes a socket that a predecessor has handed over this process's own: Close removes its file, and the kernel
 // names this process to clients of a unix socket. Before that the predecessor may still go on with it. It changes

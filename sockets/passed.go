@@ -131,7 +131,7 @@ func (p *Passed) adopt(one *passed, told Addr) (*Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", told, err)
 	}
-	listener := &Listener{socket: plain.(socket), addr: addr, told: told}
+	listener := &Listener{socket: plain.(socket), addr: addr, told: told, kept: !one.adopted}
 	if one.adopted {
 		listener.handed, listener.heirloom = true, sameFile(addr, one.handle.File)
 	}
