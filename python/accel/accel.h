@@ -145,7 +145,7 @@ PyObject *pk_watch_interrupts(PyObject *module, PyObject *unused);
 
 /* worker.c */
 int pk_watch_forks(void); /* in the worker process, once */
-void pk_leave_if_forked(void);
+void pk_leave_if_forked(void); /* ends a child that the application forked; with the GIL */
 bool pk_is_forked(void);
 PyObject *pk_serve(PyObject *module, PyObject *args);
 

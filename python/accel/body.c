@@ -51,7 +51,6 @@ static enum pk_sent copy_in(pk_request *r, const char *data, size_t size) {
 
 /* Gives the slot back: from here on Go may reuse it. */
 static void give_back(pk_request *r) {
-    pk_leave_if_forked();
     r->live = false;
     if (!pk_done(&r->lane, &r->slot)) {
         pk_publish_or_exit(r);
@@ -100,6 +99,7 @@ static void mark_cut(pk_request *r) {
 }
 
 void pk_finish(pk_request *r) {
+    pk_leave_if_forked();
     if (!r->live) {
         return;
     }

@@ -88,6 +88,7 @@ static int64_t position_of(PyObject *file) {
 }
 
 int pk_file_try(pk_request *r, PyObject *wrapper) {
+    pk_leave_if_forked();
     PyObject *file = ((Wrapper *)wrapper)->file;
     if (file == NULL || !r->live || !r->started || r->head_sent || r->no_body) {
         return 0;

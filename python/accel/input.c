@@ -73,8 +73,8 @@ static size_t next_piece(pk_request *r, const char **piece) {
 static void consumed(pk_request *r, size_t n) {
     uint64_t before = r->body_read, half = r->lane.queue->request_ring / 2;
     r->body_read += n;
-    if (r->body != NULL) {
-        return; /* Go has nothing to add */
+    if (r->body != NULL || pk_is_forked()) {
+        return; /* Go has nothing to add; or the window is the parent's */
     }
     pk_store(PK_U64(r->slot.control, PK_S_REQ_CONSUMED), r->body_read);
     uint64_t produced = pk_load(PK_U64(r->slot.control, PK_S_REQ_PRODUCED));

@@ -82,7 +82,8 @@ static PyObject *start_call(PyObject *self, PyObject *args, PyObject *kwargs) {
         return NULL;
     }
     r->start_called = true;
-    if (pk_head_write(r, status, headers) != 0) {
+    /* A child that the application forked has no answer: the slot is its parent's, or another request's by now. */
+    if (!pk_is_forked() && pk_head_write(r, status, headers) != 0) {
         return NULL;
     }
     Start *start = (Start *)self;

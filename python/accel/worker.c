@@ -17,10 +17,17 @@ int pk_watch_forks(void) { return pthread_atfork(NULL, NULL, in_forked_child); }
 
 bool pk_is_forked(void) { return forked; }
 
+/* It ends as a program does: SystemExit gives its status, any other exception a traceback and 1. A child that only wants
+ * to answer ends at once: what the worker registered for its own end is not run by mistake. */
 void pk_leave_if_forked(void) {
-    if (forked) {
-        _exit(0);
+    if (!forked) {
+        return;
     }
+    if (PyErr_Occurred()) {
+        PyErr_Print(); /* does not return for SystemExit */
+        Py_Exit(1);
+    }
+    _exit(0);
 }
 
 static void begin(pk_request *r) {
@@ -49,6 +56,7 @@ static int call_and_send(pk_request *r, PyObject *result) {
 
 /* An exception because the client left is no fault of the application, nor news. */
 static void failed(pk_request *r) {
+    pk_leave_if_forked();
     bool quiet = r->gone && PyErr_ExceptionMatches(PyExc_ConnectionAbortedError);
     if (quiet) {
         PyErr_Clear();
@@ -71,6 +79,7 @@ static void close_result(pk_request *r, PyObject *result) {
     PyObject *closed = PyObject_CallFunctionObjArgs(close, NULL);
     Py_DECREF(close);
     if (closed == NULL) {
+        pk_leave_if_forked();
         pk_log_exception(r);
     }
     Py_XDECREF(closed);
@@ -92,6 +101,7 @@ static void handle(pk_request *r, PyObject *app) {
     if (result != NULL) {
         close_result(r, result);
     }
+    pk_leave_if_forked(); /* one that close() forked */
     if (input != NULL) {
         pk_input_detach(input);
     }
