@@ -47,7 +47,10 @@ func splitList(text string) []string {
 // refuseUnknownVariables finds misspelt variables. Kubernetes sets PENKNIFE_SERVICE_HOST, PENKNIFE_PORT and the
 // like for a service that is named penknife; those are not ours.
 func (l *loader) refuseUnknownVariables(known []string) {
-	var strangers []string
+	var strangers, ends []string // ends: what all have in common makes nothing similar
+	for _, name := range known {
+		ends = append(ends, strings.TrimPrefix(name, envPrefix))
+	}
 	for name := range l.environ {
 		ours := strings.HasPrefix(name, envPrefix) && !slices.Contains(known, name)
 		if ours && !strings.HasPrefix(name, envPrefix+"SERVICE_") && !isServicePort(name) {
@@ -57,8 +60,8 @@ func (l *loader) refuseUnknownVariables(known []string) {
 	slices.Sort(strangers)
 	for _, name := range strangers {
 		hint := ""
-		if near := Nearest(name, known); near != "" {
-			hint = "; did you mean " + near + "?"
+		if near := Nearest(strings.TrimPrefix(name, envPrefix), ends); near != "" {
+			hint = "; did you mean " + envPrefix + near + "?"
 		}
 		l.problems.add(RuleUnknown, Source{Kind: SourceEnv, Name: name}, "", "no such variable%s", hint)
 	}

@@ -218,9 +218,11 @@ func TestUnknownVariables(t *testing.T) {
 	chdirToFile(t, "app: {wsgi: a:app}")
 	_, err := Load(Options{Environ: []string{
 		"PENKNIFE_WORKERS_PROCESES=2", "PENKNIFE_SERVICE_HOST=10.0.0.1", "PENKNIFE_PORT=tcp://10.0.0.1:80",
-		"PENKNIFE_PORT_80_TCP=x", "OTHER=1", "PENKNIFE_HELLO=1",
+		"PENKNIFE_PORT_80_TCP=x", "OTHER=1", "PENKNIFE_HELLO=1", "PENKNIFE_NOSUCH=1", "PENKNIFE_LOG_LEVLE=info",
 	}})
-	want := "$PENKNIFE_HELLO: no such variable; did you mean PENKNIFE_HTTP?\n" +
+	want := "$PENKNIFE_HELLO: no such variable\n" +
+		"$PENKNIFE_LOG_LEVLE: no such variable; did you mean PENKNIFE_LOG_LEVEL?\n" +
+		"$PENKNIFE_NOSUCH: no such variable\n" +
 		"$PENKNIFE_WORKERS_PROCESES: no such variable; did you mean PENKNIFE_WORKERS_PROCESSES?"
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)

@@ -11,6 +11,13 @@ if TYPE_CHECKING:
 _PACKAGE = os.path.dirname(__file__) + os.sep
 
 
+_UWSGI_ONLY = {
+    "uwsgi": "make the import optional; penknife.cache has the cache, penknife.metrics the metrics, and the keys"
+    " `daemons` and `cron` replace mules and timers",
+    "uwsgidecorators": "use the keys `cron` and `daemons` for timers and mules, and a task queue for the spooler",
+}
+
+
 class LoadError(Exception):
     """The application cannot be found or used. Its text is complete: no traceback belongs to it."""
 
@@ -29,9 +36,19 @@ def format_exception(error: BaseException) -> str:
 
         report = traceback.TracebackException(type(error), error, error.__traceback__)
         _strip(report)
-        return "".join(report.format())
+        return "".join(report.format()) + _advice(error)
     except Exception as trouble:  # an exception whose own methods fail
         return f"{type(error).__name__} (cannot be formatted: {type(trouble).__name__})\n"
+
+
+def _advice(error: BaseException) -> str:
+    """What to do about an exception that only the change of servers has caused; "" for all others."""
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, ModuleNotFoundError) and link.name in _UWSGI_ONLY:
+            return f"{link.name} exists inside uWSGI only: {_UWSGI_ONLY[link.name]} (docs/migrating.md)\n"
+        link = link.__cause__
+    return ""
 
 
 def user_frames(error: BaseException) -> int:

@@ -49,6 +49,14 @@ class FormatException(unittest.TestCase):
         self.assertEqual(text.count('  File "'), 1, text)
         self.assertIn("ModuleNotFoundError: No module named 'no_such_module_of_the_app'", text)
 
+    def test_uwsgi_module(self):
+        text = raised("import uwsgi\n").text
+        self.assertTrue(text.splitlines()[-1].startswith("uwsgi exists inside uWSGI only: make the import optional"), text)
+        wrapped = raised("try:\n    import uwsgidecorators\nexcept ImportError as e:\n    raise RuntimeError('no') from e\n").text
+        self.assertIn("\nuwsgidecorators exists inside uWSGI only: ", wrapped)
+        unrelated = raised("try:\n    import uwsgi\nexcept ImportError:\n    raise ValueError('other')\n").text
+        self.assertTrue(unrelated.endswith("ValueError: other\n"), unrelated)
+
     def test_syntax_error_names_file_and_line(self):
         text = raised("x = 1\ndef broken(:\n    pass\n").text
         self.assertIn("failing_app.py\", line 2", text)
