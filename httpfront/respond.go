@@ -73,6 +73,7 @@ func (c *conn) respond(resp *gateway.Response) error {
 	if err != nil {
 		c.cutAnswer(err, how)
 	}
+	c.srv.yielder.Yield(c.now)
 	return err
 }
 

@@ -17,6 +17,7 @@ import (
 	"penknife/configs"
 	"penknife/gateway"
 	"penknife/httpdate"
+	"penknife/osproc"
 	"penknife/requestids"
 	"penknife/sockets"
 	"penknife/streams"
@@ -78,6 +79,7 @@ type Server struct {
 	trusted  sockets.Set
 	door     door
 	tls      func() *tls.Config // nil: plain HTTP
+	yielder  *osproc.Yielder
 
 	engine  *fasthttp.Server
 	date    httpdate.Line
@@ -132,7 +134,7 @@ func New(cfg configs.HTTP, limits configs.Limits, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		door:    door,
-		handler: deps.Handler, observer: deps.Observer, counter: deps.Counter, nextID: deps.NextID,
+		handler: deps.Handler, observer: deps.Observer, counter: deps.Counter, nextID: deps.NextID, yielder: osproc.NewYielder(),
 		log: deps.Log, ids: deps.IDs, open: deps.Open, seats: deps.Seats, limits: limits.WithHeadDefaults(), trusted: trusted, tls: deps.TLS, turns: newTurns(),
 		conns: newRegistry(),
 	}
