@@ -20,6 +20,7 @@ func FuzzEnviron(f *testing.F) {
 		"HTTP_PROXY=x\nHTTP_CONTENT_LENGTH=1\nHTTP_CONTENT_TYPE=x\nHTTP_TRANSFER_ENCODING=x\nwsgi.x=1\npenknife.y=2\nwsgi=3", "wsgi.url_scheme=x\nSCRIPT_NAME=\xe4\xff\n\xc3\xa4=\x80",
 		strings.Repeat("N", 64) + "=" + strings.Repeat("v", 96) + "\n" + strings.Repeat("N", 65) + "=" + strings.Repeat("v", 97), strings.Repeat("HTTP_LONG=x\n", 300),
 		"HTTP_" + strings.Repeat("Z", 300) + "=1\nHTTP_" + strings.Repeat("Z", 300) + "=2",
+		"SERVER_NAME=\nSERVER_PORT=\nSERVER_PROTOCOL=", "SERVER_NAME=a\nSERVER_NAME=\nSERVER_PORT=1", "HTTP_HOST=a\nHTTP_HOST=a:80",
 	} {
 		f.Add(true, []byte(text), []byte(text), uint16(0), int32(0))
 		f.Add(true, []byte("HTTP_A=0\nREQUEST_METHOD=HEAD"), []byte(text), uint16(510), int32(0))
@@ -105,12 +106,14 @@ func (e environ) add(last map[string]string, key, value string) {
 	case key == "HTTP_PROXY", key == "HTTP_CONTENT_LENGTH", key == "HTTP_CONTENT_TYPE", key == "HTTP_TRANSFER_ENCODING", strings.HasPrefix(key, "wsgi."),
 		strings.HasPrefix(key, "penknife."):
 		return
+	case value == "" && (key == "SERVER_NAME" || key == "SERVER_PORT" || key == "SERVER_PROTOCOL"):
+		return
 	}
 	_, again := last[key]
 	switch {
 	case again && key == "HTTP_COOKIE":
 		value = e.pairs[key] + "; " + value
-	case again && strings.HasPrefix(key, "HTTP_") && key != "HTTP_":
+	case again && strings.HasPrefix(key, "HTTP_") && key != "HTTP_" && key != "HTTP_HOST":
 		value = e.pairs[key] + ", " + value
 	}
 	e.pairs[key] = value

@@ -79,6 +79,14 @@ func checkServerName(t *testing.T, s *testkit.Server) {
 			}
 		}
 	}
+	// nginx without a server_name sends an empty one, and no protocol for HTTP/0.9.
+	bare := testkit.Call{Vars: []string{"SERVER_NAME=", "SERVER_PORT=", "SERVER_PROTOCOL="}}
+	environ := environOf(t, testkit.UwsgiClient(s.UwsgiTCP), bare)
+	for _, name := range []string{"SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL"} {
+		if environ[name] == "" {
+			t.Errorf("%s is empty", name)
+		}
+	}
 	_, port, _ := strings.Cut(s.HTTP, ":")
 	if got := environOf(t, testkit.HTTPClient(s.HTTP), testkit.Call{})["SERVER_PORT"]; got != port {
 		t.Errorf("SERVER_PORT is %q, want %q", got, port)

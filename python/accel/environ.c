@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum key_kind { KEY_PLAIN = 1, KEY_DROPPED, KEY_HTTPS, KEY_REQUEST_SCHEME, KEY_UWSGI_SCHEME, KEY_METHOD, KEY_HOST };
+enum key_kind { KEY_PLAIN = 1, KEY_DROPPED, KEY_HTTPS, KEY_REQUEST_SCHEME, KEY_UWSGI_SCHEME, KEY_METHOD, KEY_HOST, KEY_SERVER };
 
 #define TABLE_SIZE 1024 /* a power of two */
 #define TABLE_MAX 512   /* entries */
@@ -60,6 +60,9 @@ static enum key_kind kind_of(const uint8_t *name, size_t size) {
     }
     if (is(name, size, "HTTP_HOST")) {
         return KEY_HOST;
+    }
+    if (is(name, size, "SERVER_NAME") || is(name, size, "SERVER_PORT") || is(name, size, "SERVER_PROTOCOL")) {
+        return KEY_SERVER;
     }
     return is(name, size, "REQUEST_METHOD") ? KEY_METHOD : KEY_PLAIN;
 }
@@ -187,7 +190,9 @@ static int add(pk_request *r, PyObject *environ, scheme *s, const uint8_t *const
         return -1;
     }
     int status = 0;
-    if (e->kind != KEY_DROPPED) {
+    /* PEP 3333: these can never be empty. nginx sends them so, SERVER_NAME where it has no server_name. */
+    bool nothing = size[1] == 0 && e->kind == KEY_SERVER;
+    if (e->kind != KEY_DROPPED && !nothing) {
         PyObject *value = value_of(e, part[1], size[1]);
         if (value != NULL) {
             value = join_repeated(environ, e, part[0], size[0], value);
