@@ -143,6 +143,10 @@ PyObject *pk_interrupts(PyObject *module, PyObject *exception);
 PyObject *pk_on_interrupt(PyObject *module, PyObject *args);
 PyObject *pk_watch_interrupts(PyObject *module, PyObject *unused);
 
+/* childsignals.c: to be called before each fork, and after it in both processes. */
+PyObject *pk_hold_signals(PyObject *module, PyObject *unused);
+PyObject *pk_release_signals(PyObject *module, PyObject *unused);
+
 /* worker.c */
 int pk_watch_forks(void); /* in the worker process, once */
 void pk_leave_if_forked(void); /* ends a child that the application forked; with the GIL */

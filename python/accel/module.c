@@ -135,6 +135,8 @@ static PyMethodDef methods[] = {
      "next_worker(control_fd, before): obeys penknife's orders for workers, calling before (or None) ahead of each fork. Returns in\n"
      "each worker, with its number, whether its warm-up is strict, and its descriptors; in the zygote None, when penknife has gone."},
     {"lifeline", lifeline, METH_VARARGS, "lifeline(fd): the kernel kills this process group when the pipe's writer closes."},
+    {"hold_signals", pk_hold_signals, METH_NOARGS, "hold_signals(): before a fork: TERM, INT and HUP wait."},
+    {"release_signals", pk_release_signals, METH_NOARGS, "release_signals(): after it, in both processes."},
     {"calls", pk_set_calls, METH_VARARGS, "calls(fd): channels of call() go to penknife over this socket. In each process, first."},
     {"call", pk_call, METH_VARARGS,
      "call(operation, payload, timeout): asks penknife; (status, answer). TimeoutError or OSError when it cannot."},

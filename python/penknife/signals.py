@@ -10,7 +10,7 @@ import fcntl
 import os
 import signal
 import time
-from types import FrameType
+from types import FrameType, ModuleType
 
 _LEFT_TO_GO = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -32,13 +32,16 @@ def _in_forked_child() -> None:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
-def install(stack_signal: int) -> None:
+def install(accel: ModuleType, stack_signal: int) -> None:
     """Set up the zygote, before the application may set handlers of its own. A handler, not SIG_IGN: programs that
     the application starts get the default back."""
     own_process()
     for number in _LEFT_TO_GO:
         signal.signal(number, _leave_to_go)
-    os.register_at_fork(after_in_child=_in_forked_child)
+    os.register_at_fork(
+        before=accel.hold_signals, after_in_parent=accel.release_signals, after_in_child=_in_forked_child
+    )
+    os.register_at_fork(after_in_child=accel.release_signals)  # when the child has handlers of its own
     faulthandler.enable(file=2, all_threads=True)
     faulthandler.register(stack_signal, file=2, all_threads=True, chain=False)
 

@@ -148,7 +148,7 @@ def main() -> Worker:
     accel.map_bodies(BODIES_FD)
     for fd in (MEMORY_FD, EVENT_FD, BODIES_FD):
         os.close(fd)
-    signals.install(settings["stack_signal"])
+    signals.install(accel, settings["stack_signal"])
     _line_by_line(sys.stdout)
     _line_by_line(sys.stderr)
     if settings["threads"] > 1:

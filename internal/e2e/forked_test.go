@@ -21,3 +21,15 @@ func TestThreadsOfImport(t *testing.T) {
 		})
 	}
 }
+
+// TestChildrenEndAtOnce: a child that the application forks takes a signal from its first moment on as any process does. One that
+// was swallowed while the child was not itself yet kept Pool.terminate waiting for ever. SIGINT is
+// Python's own to take, and CPython loses one that comes so early without penknife, too.
+func TestChildrenEndAtOnce(t *testing.T) {
+	for threads := 1; threads <= 2; threads++ {
+		s := serve(t, "forkterm", testkit.Options{Threads: threads})
+		for _, signal := range []string{"SIGTERM", "SIGHUP"} {
+			expectBody(t, testkit.HTTPClient(s.HTTP).Get(t, "/"+signal), "0 left\n")
+		}
+	}
+}
