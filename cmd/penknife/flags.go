@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -130,8 +131,11 @@ func explainFlagError(cmd *cobra.Command, err error) error {
 		return &usageError{fmt.Sprintf("%s: %v", cmd.CommandPath(), err)}
 	}
 	name, dashes := unknown.GetSpecifiedName(), "--"
-	if unknown.GetSpecifiedShortnames() != "" {
+	if letters := unknown.GetSpecifiedShortnames(); letters != "" {
 		dashes = "-"
+		if _, err := strconv.Atoi(letters); err == nil && cmd.Name() == scaleName {
+			return &usageError{fmt.Sprintf("%s: there is no flag -%s; write -- before it: %s -- -%s", cmd.CommandPath(), letters, cmd.CommandPath(), letters)}
+		}
 	}
 	if serve, _, err := cmd.Find([]string{"serve"}); err == nil && !cmd.HasParent() && serve.Flags().Lookup(name) != nil {
 		return &usageError{fmt.Sprintf("%s: --%s is a flag of penknife serve: penknife serve MODULE:CALLABLE --%s ...", cmd.CommandPath(), name, name)}

@@ -141,10 +141,30 @@ func (p *program) rootCommand() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetFlagErrorFunc(explainFlagError)
+	root.SetHelpCommand(p.helpCommand(root))
 	root.AddCommand(p.serveCommand(), p.statusCommand(), p.reloadCommand(), p.upgradeCommand(), p.scaleCommand(),
 		p.reopenLogsCommand(), p.stopCommand(), p.execCommand(), p.cacheCommand(), p.checkCommand(), p.topCommand(),
 		p.explainCommand(), p.versionCommand())
 	return root
+}
+
+// helpCommand is Cobra's, but for what is no command: there Cobra prints the help of penknife itself.
+func (p *program) helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Print what a command does and takes",
+		RunE: func(_ *cobra.Command, arguments []string) error {
+			found, rest, err := root.Find(arguments)
+			if err != nil {
+				return err
+			}
+			if len(rest) > 0 {
+				return p.noSuchCommand(found, rest)
+			}
+			found.InitDefaultHelpFlag()
+			return found.Help()
+		},
+	}
 }
 
 // noSuchCommand answers for what is no command. Cobra's own answer is a text that cannot be told from other errors.

@@ -21,10 +21,13 @@ func (e *scaleError) exitCode() int {
 	return exitOther
 }
 
+// scaleName is the command that changes how many workers there are.
+const scaleName = "scale"
+
 func (p *program) scaleCommand() *cobra.Command {
 	var r remote
 	cmd := &cobra.Command{
-		Use:   "scale N|+N|-N|auto",
+		Use:   scaleName + " N|+N|-N|auto",
 		Short: "Change how many worker processes there are",
 		Long: "Change how many worker processes there are: to N, or by +N or -N (write -- before -N). Returns when they are ready.\n" +
 			"Workers that are too many finish what they hold. The number stays, over reloads too, until another one, or until\n" +
