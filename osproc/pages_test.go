@@ -49,3 +49,13 @@ func TestDropStartPages(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestUnchangedParts_HardlyAllocates: a list of many mappings is read while requests are served.
+func TestUnchangedParts_HardlyAllocates(t *testing.T) {
+	maps := strings.Repeat(smaps, 100)
+	few := testing.AllocsPerRun(10, func() { unchangedParts(strings.NewReader(smaps), "/usr/bin/other") })
+	many := testing.AllocsPerRun(10, func() { unchangedParts(strings.NewReader(maps), "/usr/bin/other") })
+	if many > few {
+		t.Errorf("%v allocations for 600 mappings, %v for 6", many, few)
+	}
+}
