@@ -71,26 +71,43 @@ class Zygote:
 
 
 def threads_lost() -> list[str]:
-    """Name the threads, beside this one, that a fork loses. A library that ends its own before each fork and starts them
-    when they are needed again (OpenBLAS under numpy) has none: a fork on trial shows it."""
-    lost = genuine.others()
-    names = [thread.name for thread in lost]
-    known = {os.getpid(), *(thread.native_id for thread in lost)}
-    if not _strangers(known):
-        return names
-    try:
-        child = genuine.fork()
-    except OSError:  # too many processes
-        child = -1
-    if child == 0:
-        os._exit(0)
-    if child > 0:
-        _reap(child)
+    """Name the threads, beside this one, that a fork loses. A fork on trial shows it: a library may end its own before each
+    fork and start them when they are needed again (OpenBLAS under numpy), or start them in the child (OpenTelemetry)."""
+    threads = genuine.others()
+    known = {os.getpid(), *(thread.native_id for thread in threads)}
+    names = [thread.name for thread in threads]
+    if not names and not _strangers(known):
+        return []
+    kept = _threads_of_child()
+    names = [name for name in names if name not in kept]
     for _ in range(LOOKS):  # a thread that was waited for is seen for a moment more
         if not _strangers(known):
             break
         genuine.sleep(LOOK_PAUSE)
     return names + _strangers(known)
+
+
+def _threads_of_child() -> list[str]:
+    """The names of the threads that a forked child has beside its first one."""
+    reader, writer = os.pipe()
+    try:
+        child = genuine.fork()
+        if child == 0:
+            try:
+                os.write(writer, "\0".join(thread.name for thread in genuine.others()).encode("utf-8", "replace")[:4096])
+            finally:
+                os._exit(0)
+        os.close(writer)
+        writer = -1
+        names = os.read(reader, 4096).decode("utf-8", "ignore").split("\0")
+        _reap(child)
+        return names
+    except OSError:  # too many processes: then nothing is known
+        return []
+    finally:
+        os.close(reader)
+        if writer >= 0:
+            os.close(writer)
 
 
 def _strangers(known: set[int | None]) -> list[str]:

@@ -1,7 +1,9 @@
 """Its import starts a thread that Python's threading does not know, as C libraries do. With FORKAWARE=yes it ends before each fork,
-as the threads of OpenBLAS (numpy) do."""
+as the threads of OpenBLAS (numpy) do. With FORKAWARE=anew it has one of Python's that is started in each child, as
+OpenTelemetry's are."""
 import _thread
 import os
+import threading
 
 stop, ended = _thread.allocate_lock(), _thread.allocate_lock()
 stop.acquire()
@@ -21,8 +23,16 @@ def end():
         ended.acquire()
 
 
+def start():
+    threading.Thread(target=threading.Event().wait, name="anew", daemon=True).start()
+
+
 running = True
-_thread.start_new_thread(wait, ())
+if os.environ["FORKAWARE"] == "anew":
+    start()
+    os.register_at_fork(after_in_child=start)
+else:
+    _thread.start_new_thread(wait, ())
 if os.environ["FORKAWARE"] == "yes":
     os.register_at_fork(before=end)
 
