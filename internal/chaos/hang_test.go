@@ -129,6 +129,35 @@ func TestStopped(t *testing.T) {
 	a.end(t, criterion{most: map[string]int{"504": 2 * n, outcomeCut: 2 * n}, back: 3 * time.Second, slowest: 4 * time.Second, unblamed: true})
 }
 
+// TestEverythingStopped is scenario 30 for a container or a machine that is paused: penknife is stopped with its workers, for
+// longer than workers.request_timeout, and goes on before them. Nobody has done anything wrong, so every request is answered.
+func TestEverythingStopped(t *testing.T) {
+	a := begin(t, setup{processes: 2, threads: 2, config: "workers: {request_timeout: 2s}\n"})
+	for range rounds(1, 4) {
+		gate := testkit.NewGate(t)
+		p := a.park(t, testkit.HTTPClient(a.HTTP), gate)
+		pythons := a.Pythons()
+		<-time.After(300 * time.Millisecond) // its time is measured by now
+		a.inject(func() {
+			for _, pid := range append([]int{a.PID()}, pythons...) {
+				freeze(t, pid)
+			}
+			<-time.After(3 * time.Second)
+			_ = syscall.Kill(a.PID(), syscall.SIGCONT)
+			<-time.After(300 * time.Millisecond) // it has looked at all requests, and nothing has moved
+			for _, pid := range pythons {
+				_ = syscall.Kill(pid, syscall.SIGCONT)
+			}
+		})
+		gate.Pass(t, 1)
+		if outcome, detail := p.outcome(); outcome != "200" {
+			t.Errorf("a request that was under way: %s %s", outcome, detail)
+		}
+		a.answers(t, time.Now(), 20, 20*time.Second)
+	}
+	a.end(t, criterion{slowest: 6 * time.Second, moved: map[string]float64{"penknife_requests_overdue_total": 0, starts: 0}})
+}
+
 // freeze stops a process, and returns when all of its threads are stopped.
 func freeze(t *testing.T, pid int) {
 	t.Helper()

@@ -33,6 +33,7 @@ type Queue struct {
 	entry entry
 
 	spin     spinner
+	lived    lived // of the scanner
 	repairs  repairs
 	refusal  atomic.Pointer[gateway.Error] // nil: requests are taken
 	scanning atomic.Bool

@@ -35,6 +35,7 @@ func (q *Queue) scan() {
 func (q *Queue) scanWhileBusy() bool {
 	ticker := time.NewTicker(scanInterval)
 	defer ticker.Stop()
+	q.lived.resume(time.Now())
 	if q.opts.Keeper != nil {
 		q.opts.Keeper.Hold()
 		defer q.opts.Keeper.Release()
@@ -44,8 +45,9 @@ func (q *Queue) scanWhileBusy() bool {
 		case <-q.stopped:
 			return false
 		case <-ticker.C:
+			now := q.lived.at(time.Now()) // not the tick's time: on a busy machine that is older than some claims
 			if q.InFlight() > 0 {
-				q.scanOnce(time.Now()) // not the tick's time: on a busy machine that is older than some claims
+				q.scanOnce(now)
 			}
 			more := q.trim(trimsPerScan)
 			peak := q.forgetPeak()
