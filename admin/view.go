@@ -92,7 +92,7 @@ func newView(r *control.Report) *view {
 	}
 	for _, l := range r.Listeners {
 		if l.Protocol == "http" || l.Protocol == "uwsgi" {
-			v.Facts = append(v.Facts, fact{l.Protocol, l.Address})
+			v.Facts = append(v.Facts, fact{l.Protocol, l.Address + lost(l.Lost)})
 		}
 	}
 	v.showRunning(r)
@@ -331,4 +331,12 @@ func (v *view) showConfig(r *control.Report) {
 		v.ConfigSummary = "no file"
 	}
 	v.DefaultsSummary = plural(len(v.Defaults), "key has its default", "keys have their defaults")
+}
+
+// lost is what is wrong with a socket.
+func lost(how string) string {
+	if how == "" {
+		return ""
+	}
+	return " (file " + how + ": restart penknife)"
 }

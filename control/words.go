@@ -35,6 +35,7 @@ func (s Status) Generations() []Generation {
 type Listener struct {
 	Protocol string `json:"protocol"` // http, uwsgi, admin or control
 	Address  string `json:"address"`
+	Lost     string `json:"lost,omitempty"` // its socket file was removed or replaced: nobody can connect until a restart
 }
 
 // Generation is workers that belong together, and their queue.

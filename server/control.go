@@ -147,7 +147,7 @@ func (s *Server) statusOf(snapshot workers.Snapshot, now time.Time) control.Stat
 	seen := reading{s.usage.Processes(snapshot), s.usage.Loads(snapshot, now), now}
 	status := control.Status{
 		Version: s.version, PID: os.Getpid(), State: s.state(), Started: s.began, Uptime: now.Sub(s.began).Seconds(),
-		Config: s.loaded.File, Application: s.inForce.Load().Config.App.WSGI, Listeners: s.open.list(),
+		Config: s.loaded.File, Application: s.inForce.Load().Config.App.WSGI, Listeners: s.open.lookAfter(s.log),
 		Connections: s.connections.Load(), Goroutines: runtime.NumGoroutine(), Current: seen.generation(snapshot), Reloads: s.reloads.past(),
 	}
 	status.Daemons, status.Jobs = sidecarStatus(s.sidecars, now)

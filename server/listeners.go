@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"syscall"
 
 	"penknife/configs"
@@ -42,6 +43,7 @@ type listeners struct {
 	control *sockets.Listener
 	// unused were handed over by a predecessor, and the configuration does not name them any more.
 	unused []*sockets.Listener
+	lost   sync.Map // addresses whose loss was told
 }
 
 // opener opens the sockets of a configuration, or takes those that were passed.
@@ -218,7 +220,7 @@ func (l *listeners) list() []control.Listener {
 	add := func(protocol string, open ...*sockets.Listener) {
 		for _, one := range open {
 			if one != nil {
-				all = append(all, control.Listener{Protocol: protocol, Address: one.Address().String()})
+				all = append(all, control.Listener{Protocol: protocol, Address: one.Address().String(), Lost: one.Lost()})
 			}
 		}
 	}
@@ -227,6 +229,21 @@ func (l *listeners) list() []control.Listener {
 	add("admin", l.admin)
 	add("stats", l.stats)
 	add("control", l.control)
+	return all
+}
+
+// lookAfter gives the open sockets and warns, once for each, of those that no client can find any more.
+func (l *listeners) lookAfter(log *slog.Logger) []control.Listener {
+	all := l.list()
+	for _, one := range all {
+		if one.Lost == "" {
+			continue
+		}
+		if _, known := l.lost.LoadOrStore(one.Address, true); !known {
+			log.Warn("a socket file is not ours any more: nobody can connect there until penknife is restarted",
+				"listener", one.Protocol+" "+one.Address, "file", one.Lost)
+		}
+	}
 	return all
 }
 

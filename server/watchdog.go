@@ -38,6 +38,7 @@ func (s *Server) watch(ctx context.Context, interval time.Duration) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
+		s.open.lookAfter(s.log)
 		err := s.look(ctx, interval/2)
 		switch {
 		case ctx.Err() != nil:

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -31,9 +32,9 @@ type socket interface {
 // Listener is an open listening socket. It is a net.Listener, so that any server can accept from it.
 type Listener struct {
 	socket
-	addr Addr        // of the socket
-	told Addr        // what the configuration says, by which a successor finds it again
-	file os.FileInfo // the socket file as we made it; nil when there is none, or it is not ours to remove
+	addr Addr                        // of the socket
+	told Addr                        // what the configuration says, by which a successor finds it again
+	file atomic.Pointer[os.FileInfo] // the socket file as we made it; nil when there is none, or it is not ours to remove
 	// handed says that a predecessor has it too; heirloom becomes file with Inherit.
 	handed   bool
 	heirloom os.FileInfo
@@ -98,13 +99,13 @@ func (l *Listener) ownFile(permissions Permissions) error {
 	if err != nil {
 		return err
 	}
-	l.file = file
+	l.file.Store(&file)
 	return l.Permit(permissions)
 }
 
 // Permit gives a socket file that is ours its owner and then its mode. Other sockets have neither.
 func (l *Listener) Permit(permissions Permissions) error {
-	if l.file == nil {
+	if l.file.Load() == nil {
 		return nil
 	}
 	path := l.addr.Address
@@ -149,9 +150,28 @@ func (l *Listener) Close() error {
 	return l.closeErr
 }
 
+// Lost tells that no client can find the socket any more: "removed" if its file is away, "replaced" if the name means
+// another file; "" otherwise, and for all sockets whose file is not ours. It asks the file system.
+func (l *Listener) Lost() string {
+	file := l.file.Load()
+	if file == nil {
+		return ""
+	}
+	now, err := os.Lstat(l.addr.Address)
+	switch {
+	case l.file.Load() == nil: // closed meanwhile
+		return ""
+	case errors.Is(err, os.ErrNotExist):
+		return "removed"
+	case err == nil && !os.SameFile(now, *file):
+		return "replaced"
+	}
+	return ""
+}
+
 // Disown makes Close leave the socket file alone: it belongs to a successor from now on. It must not be called at the
 // same time as Close.
-func (l *Listener) Disown() { l.file = nil }
+func (l *Listener) Disown() { l.file.Store(nil) }
 
 // Handed tells whether a predecessor has handed the socket over.
 func (l *Listener) Handed() bool { return l.handed }
@@ -167,7 +187,9 @@ func (l *Listener) Inherit() error {
 	if !l.handed {
 		return nil
 	}
-	l.file = l.heirloom
+	if l.heirloom != nil {
+		l.file.Store(&l.heirloom)
+	}
 	if !l.addr.IsUnix() {
 		return nil
 	}
@@ -176,11 +198,12 @@ func (l *Listener) Inherit() error {
 
 // removeFile takes the name away before the socket closes, so that nobody finds a file on which no one answers.
 func (l *Listener) removeFile() error {
-	if l.file == nil {
+	file := l.file.Swap(nil)
+	if file == nil {
 		return nil
 	}
 	now, err := os.Lstat(l.addr.Address)
-	if err == nil && !os.SameFile(now, l.file) {
+	if err == nil && !os.SameFile(now, *file) {
 		return nil
 	}
 	if err == nil {

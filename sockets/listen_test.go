@@ -154,6 +154,34 @@ func TestCloseKeepsTheSuccessorsFile(t *testing.T) {
 	exchange(t, second)
 }
 
+// TestLost: whoever removes or replaces the socket file takes the listener away from its clients; its own end does not.
+func TestLost(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	expect := func(l *Listener, want string) {
+		t.Helper()
+		if got := l.Lost(); got != want {
+			t.Errorf("Lost says %q, want %q", got, want)
+		}
+	}
+	first := listen(t, "unix:"+path, keep)
+	expect(first, "")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	expect(first, "removed")
+	second := listen(t, "unix:"+path, keep)
+	expect(first, "replaced")
+	expect(second, "")
+	for _, one := range []*Listener{first, second} {
+		if err := one.Close(); err != nil {
+			t.Error(err)
+		}
+		expect(one, "")
+	}
+	expect(listen(t, "127.0.0.1:0", keep), "")
+	expect(listen(t, "unix:@"+path, keep), "")
+}
+
 func TestListenErrors(t *testing.T) {
 	taken := listen(t, ":0", keep)
 	if _, err := Listen(context.Background(), taken.Address(), keep); !errors.Is(err, syscall.EADDRINUSE) {

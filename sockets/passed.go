@@ -211,7 +211,13 @@ func tcpAddr(ip net.IP, port int) Addr {
 }
 
 // Handle describes the listener for a successor.
-func (l *Listener) Handle() Handle { return Handle{Told: l.told.String(), File: fileID(l.file)} }
+func (l *Listener) Handle() Handle {
+	handle := Handle{Told: l.told.String()}
+	if file := l.file.Load(); file != nil {
+		handle.File = fileID(*file)
+	}
+	return handle
+}
 
 // Told is what the configuration says, which differs from Address for a passed socket and for port 0.
 func (l *Listener) Told() Addr { return l.told }

@@ -70,7 +70,10 @@ func (v *visit) list(dir string) (*gateway.Response, error) {
 	}
 	v.m.count(Listed)
 	fields := appendField(nil, "Content-Type", mediaType)
-	fields = append(fields, "Cache-Control: no-cache\r\nVary: Accept\r\nX-Content-Type-Options: nosniff\r\n"...)
+	fields = append(fields, "Cache-Control: no-cache\r\nVary: Accept\r\n"...)
+	if !v.m.nosniff {
+		fields = append(fields, "X-Content-Type-Options: nosniff\r\n"...)
+	}
 	if mediaType == pageType {
 		fields = append(fields, "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'\r\n"...)
 	}

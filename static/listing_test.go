@@ -80,6 +80,16 @@ func TestListing_ShowsWhatCanBeAskedFor(t *testing.T) {
 	}
 }
 
+// TestListing_HeadersOfTheMount: a field that the configuration has too is there once.
+func TestListing_HeadersOfTheMount(t *testing.T) {
+	for _, headers := range []map[string]string{nil, {"x-content-type-options": "nosniff"}} {
+		s := newSite(t, map[string]string{"d/a.txt": "a"}, func(c *configs.Static) { c.Listing, c.Headers = true, headers })
+		if got := s.get("/static/d/").fields["x-content-type-options"]; got != "nosniff" {
+			t.Errorf("X-Content-Type-Options: %q with headers %v", got, headers)
+		}
+	}
+}
+
 func TestListing_Sorted(t *testing.T) {
 	s := newSite(t, map[string]string{"a": "333", "b": "1", "c": "22", "d/x": "x"}, listed)
 	for query, want := range map[string]string{

@@ -39,6 +39,7 @@ type mount struct {
 	cacheControl string
 	immutable    func(name string) bool
 	headers      []byte // lines
+	nosniff      bool   // headers has X-Content-Type-Options
 	types        map[string]string
 
 	open   *opener
@@ -70,6 +71,9 @@ func newMount(cfg configs.Static, open *opener, deps Deps) (*mount, error) {
 		headers: appendHeaders(nil, cfg.Headers), types: cfg.Types, open: open, settle: settleTime,
 		confirmFor: confirmFor, born: time.Now().Add(-time.Hour), // so that 0 is long ago
 		maxHeld: min(maxHeld, int64(cfg.Memory)), next: deps.Next, counter: deps.Counter, log: deps.Log,
+	}
+	for name := range cfg.Headers {
+		m.nosniff = m.nosniff || strings.EqualFold(name, "X-Content-Type-Options")
 	}
 	if m.pages, err = parseListing(); err != nil {
 		return nil, fmt.Errorf("listing: %w", err)

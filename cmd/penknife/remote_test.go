@@ -19,7 +19,7 @@ import (
 
 var sample = control.Status{
 	Version: "1.2.3", PID: 12, State: "running", Uptime: 3*3600 + 125, Config: "site.yaml", Application: "site:app",
-	Listeners:   []control.Listener{{Protocol: "http", Address: "127.0.0.1:8000"}, {Protocol: "uwsgi", Address: "unix:/run/u.sock"}},
+	Listeners:   []control.Listener{{Protocol: "http", Address: "127.0.0.1:8000"}, {Protocol: "uwsgi", Address: "unix:/run/u.sock", Lost: "removed"}},
 	Connections: 3,
 	Current: control.Generation{Number: 4, Python: "3.12.1", InFlight: 2, Places: 1026,
 		Scaling: control.Scaling{Wanted: 2, Min: 2, Max: 16, Mode: "busyness"}, Workers: []control.Worker{
@@ -36,7 +36,7 @@ func TestPrintStatus(t *testing.T) {
 application  site:app, generation 4, Python 3.12.1
 config       site.yaml
 listeners    http 127.0.0.1:8000
-             uwsgi unix:/run/u.sock
+             uwsgi unix:/run/u.sock: the socket file was removed, nobody can connect; restart penknife
 requests     2 in flight, 1026 places, 3 connections
 workers      2 workers (busyness, 2 to 16)
 reloads      3 succeeded, 1 failed; the last one 2026-01-02 03:04:05 failed: no import; a restart is needed for http

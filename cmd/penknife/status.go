@@ -23,7 +23,7 @@ func printStatus(out io.Writer, s control.Status) error {
 	line("application", "%s, generation %d, Python %s", s.Application, s.Current.Number, cmp.Or(s.Current.Python, "not known yet"))
 	line("config", "%s", cmp.Or(s.Config, "no file"))
 	for i, listener := range s.Listeners {
-		line([]string{"listeners", ""}[min(i, 1)], "%s %s", listener.Protocol, listener.Address)
+		line([]string{"listeners", ""}[min(i, 1)], "%s %s%s", listener.Protocol, listener.Address, lost(listener))
 	}
 	line("requests", "%d in flight, %d places, %d connections", s.Current.InFlight, s.Current.Places, s.Connections)
 	line("workers", "%s", scalingStatus(s.Current.Scaling))
@@ -43,6 +43,14 @@ func printStatus(out io.Writer, s control.Status) error {
 	appendSidecars(&b, s)
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// lost tells what is wrong with a socket that nobody can find.
+func lost(l control.Listener) string {
+	if l.Lost == "" {
+		return ""
+	}
+	return ": the socket file was " + l.Lost + ", nobody can connect; restart penknife"
 }
 
 // retired tells how many workers had to leave, by reason.
