@@ -129,6 +129,9 @@ func checkNetwork(text string) error {
 	if ip, err := netip.ParseAddr(text); err == nil && ip.Zone() == "" {
 		return nil
 	}
+	if text == "*" || text == "all" {
+		return fmt.Errorf("%q is neither an IP address nor a network: every address is 0.0.0.0/0 and ::/0", text)
+	}
 	prefix, err := netip.ParsePrefix(text)
 	if err != nil {
 		return fmt.Errorf("%q is neither an IP address nor a network such as 10.0.0.0/8", text)
