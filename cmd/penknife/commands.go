@@ -92,11 +92,12 @@ func (p *program) checkCommand() *cobra.Command {
 func (p *program) explainCommand() *cobra.Command {
 	var settings settingFlags
 	cmd := &cobra.Command{
-		Use:     "explain [KEY]",
-		Short:   "Print what a key means, its default, its value and where that came from",
-		Long:    "Print what a key or a section means, its default, its value and where that came from; without KEY, all values.",
-		Example: "  penknife explain workers.request_timeout",
-		Args:    optionalArgument("key"),
+		Use:               "explain [KEY]",
+		Short:             "Print what a key means, its default, its value and where that came from",
+		Long:              "Print what a key or a section means, its default, its value and where that came from; without KEY, all values.",
+		Example:           "  penknife explain workers.request_timeout",
+		Args:              optionalArgument("key"),
+		ValidArgsFunction: completeKey,
 		RunE: func(_ *cobra.Command, arguments []string) error {
 			loaded, err := settings.load(p.environ, "")
 			p.noteProblems(err)
@@ -114,6 +115,16 @@ func (p *program) explainCommand() *cobra.Command {
 	}
 	settings.addTo(cmd)
 	return cmd
+}
+
+// completeKey offers the keys that begin so.
+func completeKey(_ *cobra.Command, before []string, begin string) (paths []string, _ cobra.ShellCompDirective) {
+	for _, key := range configs.Keys() {
+		if len(before) == 0 && strings.HasPrefix(key.Path, begin) {
+			paths = append(paths, key.Path)
+		}
+	}
+	return paths, cobra.ShellCompDirectiveNoFileComp
 }
 
 // noteProblems tells that values may be missing, without hiding what was asked for. An application is not needed to

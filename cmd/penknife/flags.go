@@ -83,6 +83,10 @@ func (s *settingFlags) addTo(cmd *cobra.Command) {
 		if key.IsBool() {
 			registered.NoOptDefVal = "true"
 		}
+		if len(key.Choices) > 0 {
+			_ = cmd.RegisterFlagCompletionFunc(key.Flag, // fails for flags that are not there only
+				cobra.FixedCompletions(key.Choices, cobra.ShellCompDirectiveNoFileComp))
+		}
 	}
 	cmd.Flags().SortFlags = false
 }

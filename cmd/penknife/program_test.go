@@ -164,6 +164,22 @@ func TestCommandLinesThatAreRefused(t *testing.T) {
 	}
 }
 
+// TestCompletion offers what can follow, as shells ask for it.
+func TestCompletion(t *testing.T) {
+	for line, want := range map[string]string{
+		"explain workers.th":   "workers.threads\n",
+		"explain http.t":       "http.trusted_proxies\n",
+		"serve --log-level ":   "debug\ninfo\nwarn\nerror\n",
+		"check app --scaling ": "busyness\nqueue\nmanual\n",
+		"scale ":               "auto\n",
+	} {
+		o := execute(t, append([]string{"__complete"}, strings.Split(line, " ")...), nil, nil)
+		if o.code != 0 || !strings.HasPrefix(o.stdout, want) {
+			t.Errorf("%q: exit %d, %q, want %q", line, o.code, o.stdout, want)
+		}
+	}
+}
+
 func TestEveryProblemWithItsLine(t *testing.T) {
 	o := execute(t, words("serve --threads 0"), nil, nil, "penknife.yaml", "app: {wsgy: a}\nlog: {level: 1}\n")
 	want := []string{"penknife.yaml:1: app.wsgy: no such key; did you mean \"wsgi\"?", "penknife.yaml:2: log.level:",

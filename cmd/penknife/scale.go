@@ -34,6 +34,8 @@ func (p *program) scaleCommand() *cobra.Command {
 			"`penknife scale auto`: then the configuration (workers.processes) decides again." + remoteHelp,
 		Example: "  penknife scale 8 --config /etc/penknife/mysite.yaml",
 		Args:    oneNumber,
+
+		ValidArgsFunction: cobra.FixedCompletions([]string{"auto"}, cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(cmd *cobra.Command, arguments []string) error {
 			order, err := parseScale(arguments[0])
 			if err != nil {
