@@ -102,9 +102,10 @@ func workingDirectory(chdir string) (string, error) {
 	return path, nil
 }
 
-// environment is base with extra set, and PWD as a shell would set it in dir. Sorted, each name once.
+// environment is base with extra set, and PWD as a shell would set it in dir. Sorted, each name once. SERVER_SOFTWARE is there
+// in any case, as under gunicorn: web.py shows its debugging pages to everybody without it.
 func environment(base []string, extra map[string]string, dir string) []string {
-	values := map[string]string{}
+	values := map[string]string{"SERVER_SOFTWARE": "penknife"}
 	for _, entry := range base {
 		if name, value, ok := strings.Cut(entry, "="); ok && name != "" {
 			values[name] = value

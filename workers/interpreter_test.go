@@ -87,7 +87,10 @@ func TestFindInterpreter_NeverTakesAnotherThanAskedFor(t *testing.T) {
 
 func TestEnvironment(t *testing.T) {
 	got := environment([]string{"A=1", "B=2", "PWD=/old", "odd"}, map[string]string{"B": "3=4", "C": ""}, "/srv")
-	if want := []string{"A=1", "B=3=4", "C=", "PWD=/srv"}; !slices.Equal(got, want) {
+	if want := []string{"A=1", "B=3=4", "C=", "PWD=/srv", "SERVER_SOFTWARE=penknife"}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+	if got = environment([]string{"SERVER_SOFTWARE=mine"}, nil, "/srv"); !slices.Contains(got, "SERVER_SOFTWARE=mine") {
 		t.Errorf("got %q", got)
 	}
 }
