@@ -8,7 +8,7 @@ with open(os.environ["VERSION"]) as file:
 
 if os.environ.get("BROKEN_WORKER"):  # the third worker that is forked, and every later one, dies at once
     FORKS = []
-    os.register_at_fork(before=lambda: FORKS.append(1), after_in_child=lambda: len(FORKS) > 3 and os._exit(7))
+    os.register_at_fork(before=lambda: FORKS.append(1), after_in_child=lambda: len(FORKS) > 2 and os._exit(7))
 
 
 def stream():
