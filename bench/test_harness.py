@@ -7,8 +7,11 @@ import sqlite3
 import tempfile
 import unittest
 
-from harness import asking, cases, database, extras, goals, growth, intervals, measure, nginx, peers, processes
-from harness import report, watching, wrk
+from harness import asking, cases, database, environment, extras, goals, growth, intervals, measure, nginx, peers, processes
+from harness import program, report, watching, wrk
+
+
+BENCH = pathlib.Path(__file__).parent
 
 
 def load(**changed):
@@ -153,6 +156,28 @@ class Names(unittest.TestCase):
             named = [pathlib.Path(a).read_text("ascii") if a.endswith(".conf") else a for a in argv]
             self.assertTrue(any("127.0.0.1:9" in a or a == "9" for a in named), argv)
             self.assertIn("127.0.0.1:9", nginx.server_block("peer", 8, start))
+
+
+class Ends(unittest.TestCase):
+    def test_exit_status_is_0_for_a_whole_run(self):
+        asked = asking.arguments(["--quick", "--no-save"])
+        self.assertEqual(program.finish("ROOT", asked, {"goals": [], "interrupted": ""}, "PYTHON"), 0)
+        self.assertEqual(program.finish("ROOT", asked, {"goals": [], "interrupted": "by hand"}, "PYTHON"), "by hand")
+
+    def test_what_is_compiled_is_not_among_what_must_be_there(self):
+        def names(file):
+            lines = (line.partition("#")[0].strip() for line in (BENCH / file).read_text("utf-8").splitlines())
+            return {line.partition("==")[0].lower().replace("-", "_") for line in lines if line}
+
+        self.assertEqual(names("requirements.txt") & names("requirements-built.txt"), set())
+
+    def test_what_cannot_be_built_says_what_it_needs(self):
+        said = []
+        pins = "# a comment\ngood==1\nBad==2 # libbad-dev\nworse==3\n"
+        failures = environment.build_each(["sh", "-c", 'test "$0" = good==1'], pins, said.append)
+        self.assertEqual(failures, {"bad": "cannot be built: it needs a C compiler, python3-dev, libbad-dev",
+                                    "worse": "cannot be built: it needs a C compiler, python3-dev"})
+        self.assertEqual(len(said), 2)
 
 
 class Accounting(unittest.TestCase):

@@ -55,13 +55,16 @@ def failures_file(root):
 def build_each(install, pins, say):
     """Builds the servers that need a compiler. Gives those that could not be built, with the reason."""
     failures = {}
-    for pin in (line.strip() for line in pins.splitlines()):
-        if pin and not pin.startswith("#"):
-            try:
-                run(install + [pin])
-            except PreparationError as error:
-                failures[pin.partition("==")[0].lower()] = "cannot be built: " + str(error).splitlines()[-1]
-                say(f"{pin} cannot be built")
+    for line in pins.splitlines():
+        pin, _, package = (part.strip() for part in line.partition("#"))
+        if not pin:
+            continue
+        try:
+            run(install + [pin])
+        except PreparationError:
+            reason = "cannot be built: it needs " + ", ".join(filter(None, ("a C compiler", "python3-dev", package)))
+            failures[pin.partition("==")[0].lower()] = reason
+            say(f"{pin} {reason}")
     return failures
 
 

@@ -58,7 +58,7 @@ def main(root, argv):
                                 asked.wrk_threads, asked.nginx_workers, asked.others / 100, time.monotonic() + seconds * 1.5 + 60, asked.drop)
     try:
         data = collect(root, asked, pairs, settings, found)
-        return finish(root, asked, data, python) or data["interrupted"]
+        return finish(root, asked, data, python)
     except (PlotError, report.PrivateError) as error:
         return str(error)
 
@@ -119,19 +119,20 @@ def collect_extra(extra, suited, settings, scrub):
 
 
 def finish(root, asked, data, python):
+    """Prints and saves what was measured, and gives the exit status: 0, or why the run is not whole."""
     if data["goals"]:
         say("\ngoals\n" + report.text_table([goals.HEADER, *data["goals"]]))
     if asked.json:
         report.save(asked.json, report.as_json(data))
     if asked.no_save:
-        return 0
+        return data["interrupted"] or 0
     base = f"{data['date']}-{asked.name}"
     place = os.path.join(root, "bench", "results")
     report.save(os.path.join(place, base + ".json"), report.as_json(data))
     data["plots"] = draw(python, os.path.join(place, base + ".json"), place, base)
     report.save(os.path.join(place, base + ".md"), report.markdown(data))
     say(f"\nsaved bench/results/{base}.json, .md and {len(data['plots'])} plots")
-    return 0
+    return data["interrupted"] or 0
 
 
 def draw(python, path, place, base):
