@@ -20,8 +20,9 @@ import (
 // One goroutine at a time may use it.
 type Pace struct {
 	log    *slog.Logger
-	read   func(waits bool) (reading, error) // measure, but for tests
-	set    func(osproc.Policy) error         // osproc.SetOwnPolicy, but for tests
+	busy   func() (reading, error)       // readCPU, but for tests
+	waits  func() (time.Duration, error) // readWaits, but for tests
+	set    func(osproc.Policy) error     // osproc.SetOwnPolicy, but for tests
 	policy osproc.Policy
 	before reading
 	ended  bool // something of it does not work here
@@ -29,9 +30,13 @@ type Pace struct {
 
 // reading is what all threads of this process have had so far.
 type reading struct {
-	at        time.Time
-	cpu, wait time.Duration // on a CPU; ready to run, but waiting for one
+	at   time.Time
+	cpu  time.Duration // on a CPU
+	wait time.Duration // ready to run, but waiting for a CPU; unread: nobody has looked
 }
+
+// unread is for a wait that does not matter: each thread has its own, so that looking takes a hundred times as long as the rest.
+const unread time.Duration = -1
 
 // How busy this process is, as a part of one CPU. Interrupting others for everything takes it up to four times the CPU time,
 // so what is little for one policy must be clearly less than what is much for the other.
@@ -52,7 +57,7 @@ func NewPace(policy string, log *slog.Logger) *Pace {
 	if policy != "auto" {
 		return nil
 	}
-	return &Pace{log: log, read: measure, set: osproc.SetOwnPolicy, policy: osproc.Batch}
+	return &Pace{log: log, busy: readCPU, waits: readWaits, set: osproc.SetOwnPolicy, policy: osproc.Batch}
 }
 
 // Look compares the time since the last look with the present policy, and changes it if the other one is better. It is to be called
@@ -61,12 +66,12 @@ func (p *Pace) Look() {
 	if p == nil || p.ended {
 		return
 	}
-	now, err := p.read(p.policy == osproc.Batch)
+	before := p.before
+	now, err := p.read(before)
 	if err != nil {
 		p.end(err)
 		return
 	}
-	before := p.before
 	p.before = now
 	next := choose(p.policy, before, now)
 	if before.at.IsZero() || next == p.policy {
@@ -78,6 +83,24 @@ func (p *Pace) Look() {
 	}
 	p.policy, p.before = next, reading{}
 	p.log.Debug("cpu scheduling changed", "interrupts_workers", next == osproc.Normal)
+}
+
+// read takes a reading. Waits are read when choose may want to know them.
+func (p *Pace) read(before reading) (reading, error) {
+	now, err := p.busy()
+	if err != nil {
+		return reading{}, err
+	}
+	now.wait = unread
+	if p.policy == osproc.Batch && quiet(before, now) {
+		now.wait, err = p.waits()
+	}
+	return now, err
+}
+
+// quiet tells whether the process had little to do between two readings.
+func quiet(before, now reading) bool {
+	return float64(now.cpu-before.cpu) < little*float64(now.at.Sub(before.at))
 }
 
 // end leaves everything as it is from now on.
@@ -95,27 +118,30 @@ func choose(policy osproc.Policy, before, now reading) osproc.Policy {
 		return policy
 	case policy == osproc.Normal && cpu > much*length:
 		return osproc.Batch
-	case policy == osproc.Batch && cpu < little*length && wait > waitsLong*cpu && wait > waitsOften*length:
+	case before.wait == unread || now.wait == unread:
+		return policy
+	case policy == osproc.Batch && quiet(before, now) && wait > waitsLong*cpu && wait > waitsOften*length:
 		return osproc.Normal
 	}
 	return policy
 }
 
-// measure reads the clocks of this process; those of waiting only if waits is set, since there is one for each thread.
-func measure(waits bool) (r reading, err error) {
+// readCPU reads the clocks of this process, but for the wait.
+func readCPU() (reading, error) {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
 		return reading{}, fmt.Errorf("getrusage: %w", err)
 	}
-	r = reading{at: time.Now(), cpu: time.Duration(usage.Utime.Nano() + usage.Stime.Nano())}
-	if !waits {
-		return r, nil
-	}
+	return reading{at: time.Now(), cpu: time.Duration(usage.Utime.Nano() + usage.Stime.Nano())}, nil
+}
+
+// readWaits adds up how long the threads of this process have waited for a CPU.
+func readWaits() (wait time.Duration, err error) {
 	files, err := filepath.Glob("/proc/self/task/*/schedstat")
 	for _, file := range files {
-		r.wait += waitOf(file)
+		wait += waitOf(file)
 	}
-	return r, err
+	return wait, err
 }
 
 // waitOf reads the second number of a schedstat file: nanoseconds on a run queue. 0 is a thread that has ended, or a kernel that

@@ -23,11 +23,15 @@ func TestChoose(t *testing.T) {
 		{"a single wait", osproc.Batch, time.Millisecond, 8 * time.Millisecond, osproc.Batch},
 		{"much to do, and long waits", osproc.Batch, 40 * time.Millisecond, second, osproc.Batch},
 		{"little to do, without waits by now", osproc.Normal, 10 * time.Millisecond, 0, osproc.Normal},
+		{"little to do after much of it", osproc.Batch, 10 * time.Millisecond, unread, osproc.Batch},
 		{"four times as much for it", osproc.Normal, 120 * time.Millisecond, 0, osproc.Normal},
 		{"much to do", osproc.Normal, 160 * time.Millisecond, 0, osproc.Batch},
 	} {
 		from := reading{at: time.Unix(1000, 0), cpu: time.Minute, wait: time.Hour}
 		to := reading{at: from.at.Add(second), cpu: from.cpu + row.cpu, wait: from.wait + row.wait}
+		if row.wait == unread {
+			from.wait = unread
+		}
 		if got := choose(row.policy, from, to); got != row.want {
 			t.Errorf("%s: %d, and not %d", row.name, got, row.want)
 		}
@@ -37,10 +41,12 @@ func TestChoose(t *testing.T) {
 // TestPace follows one through a day: each change begins with a new reading, and an error is its last word.
 func TestPace(t *testing.T) {
 	var now reading
+	looks := 0
 	var set []osproc.Policy
 	var failure error
 	p := NewPace("auto", slog.New(slog.DiscardHandler))
-	p.read = func(bool) (reading, error) { return now, failure }
+	p.busy = func() (reading, error) { return now, failure }
+	p.waits = func() (time.Duration, error) { looks++; return now.wait, nil }
 	p.set = func(policy osproc.Policy) error { set = append(set, policy); return nil }
 	now.at = time.Unix(1000, 0)
 	pass := func(cpu, wait time.Duration) {
@@ -51,8 +57,12 @@ func TestPace(t *testing.T) {
 	pass(time.Millisecond, 20*time.Millisecond)
 	pass(time.Second, 0)
 	pass(time.Second, 0)
-	pass(0, time.Hour)
+	pass(time.Second, time.Hour)
+	pass(0, time.Hour) // nor how much of this came when there was little to do
 	pass(time.Millisecond, 20*time.Millisecond)
+	if looks != 4 {
+		t.Errorf("%d looks at the waits: they are for when there is little to do", looks)
+	}
 	if len(set) != 3 || set[0] != osproc.Normal || set[1] != osproc.Batch || set[2] != osproc.Normal {
 		t.Errorf("%v", set)
 	}
@@ -76,13 +86,13 @@ func TestPace_None(t *testing.T) {
 	}
 }
 
-// TestMeasure: this process has been on a CPU, and its threads have waited for one.
-func TestMeasure(t *testing.T) {
-	r, err := measure(true)
-	if err != nil || r.cpu <= 0 || r.wait <= 0 || time.Since(r.at) > time.Minute {
+// TestReadings: this process has been on a CPU, and its threads have waited for one.
+func TestReadings(t *testing.T) {
+	r, err := readCPU()
+	if err != nil || r.cpu <= 0 || time.Since(r.at) > time.Minute {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if r, err := measure(false); err != nil || r.wait != 0 {
-		t.Errorf("%+v, %v", r, err)
+	if wait, err := readWaits(); err != nil || wait <= 0 {
+		t.Errorf("%v, %v", wait, err)
 	}
 }
