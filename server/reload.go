@@ -35,6 +35,10 @@ func (s *Server) reload(ctx context.Context, read func() (*configs.Loaded, error
 	if len(restart) > 0 {
 		s.log.Warn("some changes of the configuration wait for a restart", "keys", strings.Join(restart, ", "))
 	}
+	if err != nil && ctx.Err() != nil {
+		s.log.Info("reload given up: penknife stops", "took", took.Round(time.Millisecond), "reason", result.Failure.Reason)
+		return result
+	}
 	if err != nil {
 		s.log.Error("reload failed; everything stays as it was", "took", took.Round(time.Millisecond),
 			"reason", result.Failure.Reason, "traceback", result.Failure.Traceback)

@@ -224,6 +224,9 @@ func TestReloadWaitsForTheStartAndEndsWithTheServer(t *testing.T) {
 	if result := b.server.reloads.ask().wait(t.Context()); result.Failure == nil {
 		t.Error("a reload after the end")
 	}
+	if log := b.stderr.String(); strings.Contains(log, "reload failed") || !strings.Contains(log, "reload given up: penknife stops") {
+		t.Errorf("log:\n%s", log)
+	}
 }
 
 func TestStatusTellsAll(t *testing.T) {
