@@ -95,6 +95,9 @@ func newView(r *control.Report) *view {
 			v.Facts = append(v.Facts, fact{l.Protocol, l.Address + lost(l.Lost)})
 		}
 	}
+	for _, c := range r.Certificates {
+		v.Facts = append(v.Facts, fact{"Certificate", c.Name + " until " + c.Expires.Local().Format(time.DateOnly)})
+	}
 	v.showRunning(r)
 	v.showTraffic(r)
 	v.showWorkers(r)
@@ -129,6 +132,14 @@ func alarms(r *control.Report) []string {
 	}
 	if !r.Ready {
 		all = append(all, "Requests are not answered: "+r.NotReady+".")
+	}
+	for _, c := range r.Certificates {
+		if !c.Expires.After(r.At) {
+			all = append(all, "The certificate "+c.Name+" has expired: clients turn away.")
+		}
+	}
+	if r.CertificatesUnusable {
+		all = append(all, "Certificate files have changed to something that cannot be used; what they held before is shown. The log says what is wrong.")
 	}
 	if last := r.Reloads.Last; last != nil && last.Failure != nil {
 		all = append(all, "The last reload failed; what ran before it still serves.")

@@ -4,22 +4,26 @@ import "time"
 
 // Status is the answer to GET /status.
 type Status struct {
-	Version     string       `json:"version"`
-	PID         int          `json:"pid"`
-	State       string       `json:"state"` // starting, running or stopping
-	Started     time.Time    `json:"started"`
-	Uptime      float64      `json:"uptime_seconds"`
-	Config      string       `json:"config,omitempty"` // the file, as it was named
-	Application string       `json:"application"`
-	Listeners   []Listener   `json:"listeners"`
-	Connections int64        `json:"connections"` // of clients, open
-	Goroutines  int          `json:"goroutines"`  // of penknife's own process
-	Current     Generation   `json:"current"`
-	Joining     *Generation  `json:"joining,omitempty"`  // in a rolling reload, the one that takes over
-	Draining    []Generation `json:"draining,omitempty"` // replaced ones that finish what they hold, oldest first
-	Reloads     Reloads      `json:"reloads"`
-	Daemons     []Daemon     `json:"daemons,omitempty"`
-	Jobs        []Job        `json:"jobs,omitempty"`
+	Version     string     `json:"version"`
+	PID         int        `json:"pid"`
+	State       string     `json:"state"` // starting, running or stopping
+	Started     time.Time  `json:"started"`
+	Uptime      float64    `json:"uptime_seconds"`
+	Config      string     `json:"config,omitempty"` // the file, as it was named
+	Application string     `json:"application"`
+	Listeners   []Listener `json:"listeners"`
+	// Certificates are those of all listeners, each once; none without TLS.
+	Certificates []Certificate `json:"certificates,omitempty"`
+	// CertificatesUnusable: files of certificates have changed to something that cannot be used, and what they held before is shown.
+	CertificatesUnusable bool         `json:"certificate_files_unusable,omitempty"`
+	Connections          int64        `json:"connections"` // of clients, open
+	Goroutines           int          `json:"goroutines"`  // of penknife's own process
+	Current              Generation   `json:"current"`
+	Joining              *Generation  `json:"joining,omitempty"`  // in a rolling reload, the one that takes over
+	Draining             []Generation `json:"draining,omitempty"` // replaced ones that finish what they hold, oldest first
+	Reloads              Reloads      `json:"reloads"`
+	Daemons              []Daemon     `json:"daemons,omitempty"`
+	Jobs                 []Job        `json:"jobs,omitempty"`
 }
 
 // Generations gives all that there are: the present one, the one that takes over, and those that were replaced.
@@ -36,6 +40,12 @@ type Listener struct {
 	Protocol string `json:"protocol"` // http, uwsgi, admin or control
 	Address  string `json:"address"`
 	Lost     string `json:"lost,omitempty"` // its socket file was removed or replaced: nobody can connect until a restart
+}
+
+// Certificate is what clients of listeners with TLS are shown.
+type Certificate struct {
+	Name    string    `json:"name"` // its file, or the domain that it was ordered for
+	Expires time.Time `json:"expires"`
 }
 
 // Generation is workers that belong together, and their queue.

@@ -151,6 +151,7 @@ func (s *Server) statusOf(snapshot workers.Snapshot, now time.Time) control.Stat
 		Connections: s.connections.Load(), Goroutines: runtime.NumGoroutine(), Current: seen.generation(snapshot), Reloads: s.reloads.past(),
 	}
 	status.Daemons, status.Jobs = sidecarStatus(s.sidecars, now)
+	status.Certificates, status.CertificatesUnusable = certificateStatus(s.encryption.Certificates())
 	if snapshot.Joining != nil {
 		joining := seen.generation(*snapshot.Joining)
 		status.Joining = &joining

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -199,7 +200,7 @@ func (p *program) statusCommand() *cobra.Command {
 					encoder.SetIndent("", "  ")
 					return encoder.Encode(status)
 				}
-				return printStatus(p.stdout, status)
+				return printStatus(p.stdout, status, time.Now())
 			})
 		},
 	}

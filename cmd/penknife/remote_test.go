@@ -19,8 +19,10 @@ import (
 
 var sample = control.Status{
 	Version: "1.2.3", PID: 12, State: "running", Uptime: 3*3600 + 125, Config: "site.yaml", Application: "site:app",
-	Listeners:   []control.Listener{{Protocol: "http", Address: "127.0.0.1:8000"}, {Protocol: "uwsgi", Address: "unix:/run/u.sock", Lost: "removed"}},
-	Connections: 3,
+	Listeners: []control.Listener{{Protocol: "http", Address: "127.0.0.1:8000"}, {Protocol: "uwsgi", Address: "unix:/run/u.sock", Lost: "removed"}},
+	Certificates: []control.Certificate{
+		{Name: "/etc/ssl/a.pem", Expires: time.Date(2026, 2, 1, 3, 4, 5, 0, time.Local)}, {Name: "b.example", Expires: time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local)}},
+	CertificatesUnusable: true, Connections: 3,
 	Current: control.Generation{Number: 4, Python: "3.12.1", InFlight: 2, Places: 1026,
 		Scaling: control.Scaling{Wanted: 2, Min: 2, Max: 16, Mode: "busyness"}, Workers: []control.Worker{
 			{Index: 0, PID: 101, State: "ready", Uptime: 61, Busy: 1, Requests: 12345},
@@ -37,6 +39,9 @@ application  site:app, generation 4, Python 3.12.1
 config       site.yaml
 listeners    http 127.0.0.1:8000
              uwsgi unix:/run/u.sock: the socket file was removed, nobody can connect; restart penknife
+certificates /etc/ssl/a.pem, until 2026-02-01 (30 days)
+             b.example, expired on 2026-01-02
+             files have changed to something that cannot be used, see the log; those before are shown
 requests     2 in flight, 1026 places, 3 connections
 workers      2 workers (busyness, 2 to 16)
 reloads      3 succeeded, 1 failed; the last one 2026-01-02 03:04:05 failed: no import; a restart is needed for http
@@ -52,7 +57,7 @@ WORKER  PID  STATE  UPTIME  BUSY  REQUESTS
 0       90   ready  0s      1     0
 `
 	var b bytes.Buffer
-	if err := printStatus(&b, sample); err != nil || b.String() != want {
+	if err := printStatus(&b, sample, time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local)); err != nil || b.String() != want {
 		t.Errorf("%v\n%s", err, b.String())
 	}
 }

@@ -13,24 +13,10 @@ import (
 	"penknife/control"
 )
 
-// printStatus writes a status for people.
-func printStatus(out io.Writer, s control.Status) error {
+// printStatus writes a status for people who read it now.
+func printStatus(out io.Writer, s control.Status, now time.Time) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "penknife %s, pid %d, %s for %s\n", s.Version, s.PID, s.State, seconds(s.Uptime))
-	line := func(name, format string, values ...any) {
-		fmt.Fprintf(&b, "%-12s %s\n", name, fmt.Sprintf(format, values...))
-	}
-	line("application", "%s, generation %d, Python %s", s.Application, s.Current.Number, cmp.Or(s.Current.Python, "not known yet"))
-	line("config", "%s", cmp.Or(s.Config, "no file"))
-	for i, listener := range s.Listeners {
-		line([]string{"listeners", ""}[min(i, 1)], "%s %s%s", listener.Protocol, listener.Address, lost(listener))
-	}
-	line("requests", "%d in flight, %d places, %d connections", s.Current.InFlight, s.Current.Places, s.Connections)
-	line("workers", "%s", scalingStatus(s.Current.Scaling))
-	line("reloads", "%s", reloads(s.Reloads))
-	if len(s.Current.Retired) > 0 {
-		line("retired", "%s", retired(s.Current.Retired))
-	}
+	appendSummary(&b, s, now)
 	appendGeneration(&b, s.Current)
 	if s.Joining != nil {
 		fmt.Fprintf(&b, "\ngeneration %d takes over, worker by worker, and has %d requests\n", s.Joining.Number, s.Joining.InFlight)
@@ -45,12 +31,60 @@ func printStatus(out io.Writer, s control.Status) error {
 	return err
 }
 
-// lost tells what is wrong with a socket that nobody can find.
-func lost(l control.Listener) string {
-	if l.Lost == "" {
-		return ""
+// appendSummary writes what is true of the whole.
+func appendSummary(b *strings.Builder, s control.Status, now time.Time) {
+	fmt.Fprintf(b, "penknife %s, pid %d, %s for %s\n", s.Version, s.PID, s.State, seconds(s.Uptime))
+	line := func(name, format string, values ...any) {
+		fmt.Fprintf(b, "%-12s %s\n", name, fmt.Sprintf(format, values...))
 	}
-	return ": the socket file was " + l.Lost + ", nobody can connect; restart penknife"
+	line("application", "%s, generation %d, Python %s", s.Application, s.Current.Number, cmp.Or(s.Current.Python, "not known yet"))
+	line("config", "%s", cmp.Or(s.Config, "no file"))
+	list := func(name string, texts []string) {
+		for i, text := range texts {
+			line([]string{name, ""}[min(i, 1)], "%s", text)
+		}
+	}
+	list("listeners", listeners(s))
+	list("certificates", certificates(s, now))
+	line("requests", "%d in flight, %d places, %d connections", s.Current.InFlight, s.Current.Places, s.Connections)
+	line("workers", "%s", scalingStatus(s.Current.Scaling))
+	line("reloads", "%s", reloads(s.Reloads))
+	if len(s.Current.Retired) > 0 {
+		line("retired", "%s", retired(s.Current.Retired))
+	}
+}
+
+// certificates tells of each that clients are shown, and what is wrong with their files.
+func certificates(s control.Status, now time.Time) (lines []string) {
+	for _, one := range s.Certificates {
+		lines = append(lines, one.Name+", "+validity(one.Expires, now))
+	}
+	if s.CertificatesUnusable {
+		lines = append(lines, "files have changed to something that cannot be used, see the log; those before are shown")
+	}
+	return lines
+}
+
+// validity tells until when a certificate can be shown.
+func validity(expires, now time.Time) string {
+	day := expires.Local().Format(time.DateOnly)
+	left := expires.Sub(now)
+	if left <= 0 {
+		return "expired on " + day
+	}
+	return fmt.Sprintf("until %s (%d days)", day, int(left.Hours()/24))
+}
+
+// listeners tells of each open socket, and of what is wrong with those that nobody can find.
+func listeners(s control.Status) (lines []string) {
+	for _, one := range s.Listeners {
+		text := one.Protocol + " " + one.Address
+		if one.Lost != "" {
+			text += ": the socket file was " + one.Lost + ", nobody can connect; restart penknife"
+		}
+		lines = append(lines, text)
+	}
+	return lines
 }
 
 // retired tells how many workers had to leave, by reason.

@@ -237,6 +237,10 @@ func TestHTTPS_Renewal(t *testing.T) {
 		}
 		return nil
 	})
+	if code, output := v.command(t, "status"); code != 0 || !strings.Contains(output, "certificates "+h.issued.CertFile+", until ") ||
+		!strings.Contains(output, "cannot be used") {
+		t.Errorf("status: %d\n%s", code, output)
+	}
 	if code, output := v.command(t, "reload"); code != 2 || !strings.Contains(output, h.issued.KeyFile) {
 		t.Errorf("reload: %d\n%s", code, output)
 	}

@@ -70,7 +70,7 @@ func (t *TLS) Load() error {
 		t.deps.Log.Warn("certificate", "warning", warning)
 	}
 	if encrypts {
-		t.deps.Counter.Watch(t.certificates, httpfront.TLSHandshakeResults(), t.manager != nil)
+		t.deps.Counter.Watch(t.Certificates, httpfront.TLSHandshakeResults(), t.manager != nil)
 	}
 	return nil
 }
@@ -99,8 +99,9 @@ func (t *TLS) Config(listener int) func() *tls.Config {
 	return nil
 }
 
-// certificates is for a scrape. It also looks at the files, for servers that nobody visits.
-func (t *TLS) certificates() (now metrics.Certificates) {
+// Certificates gives what clients of all listeners are shown at this moment; a name may be there twice. It also looks at the
+// files, for servers that nobody visits.
+func (t *TLS) Certificates() (now metrics.Certificates) {
 	for _, store := range t.stores {
 		if store == nil {
 			continue
